@@ -1,0 +1,212 @@
+"""Counters and histograms in shared memory, rendered as Prometheus text by whoever is asked.
+
+A page holds a directory of series names and one 64-bit cell for each. Counting is an addition on
+a memoryview (0.05 us; prometheus_client's multiprocess mode costs 2 to 4), a killed worker's
+counts stay, and its successor goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import mmap
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from korad.adapters.shared_pages import METRICS_BYTES, SharedPages
+from korad.domain.exchange import ExchangeRecord
+
+SERIES_MAX = 1_200
+"""Series of one worker. Clients choose model names, so the number of labels is bounded."""
+NAME_BYTES_MAX = 200
+
+OVERHEAD_BUCKETS_US = (25, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000)
+DURATION_BUCKETS_US = (
+    10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000,
+    10_000_000, 30_000_000, 60_000_000, 120_000_000, 300_000_000,
+)  # fmt: skip
+
+_CELLS_BYTES = 8 * (SERIES_MAX + 1)
+_TOTALS = (
+    'korad_tokens_total{type="prompt"}',
+    'korad_tokens_total{type="completion"}',
+    'korad_tokens_total{type="cached_prompt"}',
+    "korad_cost_nano_usd_total",
+    "korad_billed_nano_usd_total",
+    "korad_savings_nano_usd_total",
+)
+_HELP = {
+    "korad_requests_total": "Exchanges settled, by provider, model and HTTP status.",
+    "korad_outcomes_total": "Exchanges settled, by how they ended.",
+    "korad_errors_total": "Exchanges that ended in an error, by its code.",
+    "korad_tokens_total": "Tokens billed, by type.",
+    "korad_cost_nano_usd_total": "Provider cost at list price.",
+    "korad_billed_nano_usd_total": "Charged to virtual keys.",
+    "korad_savings_nano_usd_total": "Saved by smaller prompts, at list price.",
+    "korad_inflight": "Exchanges under way.",
+    "korad_overhead_seconds": "Time korad itself takes of a non-streaming exchange.",
+    "korad_request_duration_seconds": "From the request's arrival to the answer's last byte.",
+    "korad_log_lines_dropped_total": "Request log lines nobody took.",
+    "korad_worker_starts_total": "Times a worker process was started.",
+}
+
+
+class MetricsPage:
+    """One worker's series."""
+
+    __slots__ = (
+        "_by_kind", "_cells", "_duration", "_index", "_next_name", "_overhead", "_page", "_totals",
+    )  # fmt: skip
+
+    def __init__(self, page: mmap.mmap) -> None:
+        self._page = page
+        self._cells = memoryview(page)[:_CELLS_BYTES].cast("q")
+        self._index: dict[str, int] = {}
+        self._next_name = _CELLS_BYTES
+        # A predecessor in this slot may have left series behind: go on with them.
+        for name, cell, end in _directory(page):
+            self._index[name] = cell
+            self._next_name = end
+        # Runs of neighbouring cells; made first, while there is certainly room.
+        self._totals = self._run(_TOTALS)
+        self._overhead = self._run(_histogram_names("korad_overhead_seconds", OVERHEAD_BUCKETS_US))
+        self._duration = self._run(
+            _histogram_names("korad_request_duration_seconds", DURATION_BUCKETS_US)
+        )
+        self._by_kind: dict[tuple[object, ...], list[int]] = {}
+
+    def cell(self, name: str) -> int:
+        """Return the cell of a series, made when it is new; cell 0 takes what is over the limit."""
+        cell = self._index.get(name)
+        if cell is None:
+            encoded = name.encode()[:NAME_BYTES_MAX]
+            end = self._next_name + 2 + len(encoded)
+            cell = len(self._index) + 1
+            if cell > SERIES_MAX or end + 2 > METRICS_BYTES:
+                return 0
+            self._page[self._next_name + 2 : end] = encoded
+            self._page[self._next_name : self._next_name + 2] = len(encoded).to_bytes(2, "little")
+            self._next_name = end
+            self._index[name] = cell
+        return cell
+
+    def add(self, name: str, amount: int = 1) -> None:
+        """Add to a series by name."""
+        self._cells[self.cell(name)] += amount
+
+    def set(self, name: str, amount: int) -> None:
+        """Set a gauge."""
+        self._cells[self.cell(name)] = amount
+
+    def note(self, record: ExchangeRecord) -> None:
+        """Count one settled exchange."""
+        cells = self._cells
+        kind = (record.provider, record.model, record.status, record.outcome, record.error_code)
+        counters = self._by_kind.get(kind) or self._counters_of(record, kind)
+        for cell in counters:
+            cells[cell] += 1
+        if record.prompt_tokens is not None:
+            at = self._totals
+            cells[at] += record.prompt_tokens
+            cells[at + 1] += record.completion_tokens or 0
+            cells[at + 2] += record.cached_tokens or 0
+            cells[at + 3] += record.cost_nano_usd
+            cells[at + 4] += record.billed_nano_usd
+            cells[at + 5] += record.savings_nano_usd
+        if record.overhead_us is not None:
+            at = self._overhead
+            cells[at + bisect_left(OVERHEAD_BUCKETS_US, record.overhead_us)] += 1
+            cells[at + len(OVERHEAD_BUCKETS_US) + 1] += record.overhead_us
+        at = self._duration
+        cells[at + bisect_left(DURATION_BUCKETS_US, record.duration_us)] += 1
+        cells[at + len(DURATION_BUCKETS_US) + 1] += record.duration_us
+
+    def _counters_of(self, record: ExchangeRecord, kind: tuple[object, ...]) -> list[int]:
+        labels = (
+            f'provider="{_label(record.provider)}",model="{_label(record.model)}",'
+            f'code="{record.status}"'
+        )
+        counters = [
+            self.cell(f"korad_requests_total{{{labels}}}"),
+            self.cell(f'korad_outcomes_total{{outcome="{record.outcome}"}}'),
+        ]
+        if record.error_code is not None:
+            counters.append(self.cell(f'korad_errors_total{{code="{_label(record.error_code)}"}}'))
+        if len(self._by_kind) >= SERIES_MAX:
+            self._by_kind = {}
+        self._by_kind[kind] = counters
+        return counters
+
+    def _run(self, names: Sequence[str]) -> int:
+        """Return the first of the consecutive cells for `names`."""
+        return [self.cell(name) for name in names][0]
+
+
+class Metrics:
+    """This worker's page, and the view over all of them."""
+
+    def __init__(self, pages: SharedPages, worker: int) -> None:
+        self._pages = pages.metrics
+        self.own = MetricsPage(pages.metrics[worker])
+        self.own.add("korad_worker_starts_total")
+
+    def render(self) -> bytes:
+        """Return the sums over all workers in Prometheus' text format 0.0.4."""
+        sums: dict[str, int] = {}
+        for page in self._pages:
+            cells = memoryview(page)[:_CELLS_BYTES].cast("q")
+            for name, cell, _ in _directory(page):
+                sums[name] = sums.get(name, 0) + cells[cell]
+            cells.release()
+        lines: list[str] = []
+        for family in sorted({name.partition("{")[0] for name in sums}):
+            lines += _render_family(family, {n: v for n, v in sums.items() if _is_of(n, family)})
+            if f"{family}_sum" in sums:
+                lines.append(f"{family}_sum {sums[f'{family}_sum'] / 1e6:.6f}")
+        return ("\n".join(lines) + "\n").encode()
+
+
+def _directory(page: mmap.mmap) -> list[tuple[str, int, int]]:
+    """Return (name, cell, where the next name begins) of every series in a page."""
+    found: list[tuple[str, int, int]] = []
+    position = _CELLS_BYTES
+    while position + 2 <= METRICS_BYTES:
+        size = int.from_bytes(page[position : position + 2], "little")
+        if not size:
+            break
+        name = page[position + 2 : position + 2 + size].decode("utf-8", "replace")
+        position += 2 + size
+        found.append((name, len(found) + 1, position))
+    return found
+
+
+def _histogram_names(family: str, buckets: tuple[int, ...]) -> list[str]:
+    names = [f'{family}{{le="{bound / 1e6:g}"}}' for bound in buckets]
+    return [*names, f'{family}{{le="+Inf"}}', f"{family}_sum"]
+
+
+def _is_of(name: str, family: str) -> bool:
+    return name.partition("{")[0] == family
+
+
+def _render_family(family: str, series: dict[str, int]) -> list[str]:
+    if family.endswith("_seconds_sum"):
+        return []
+    histogram = family.endswith("_seconds")
+    gauge = not histogram and not family.endswith("_total")
+    kind = "histogram" if histogram else "gauge" if gauge else "counter"
+    lines = [f"# HELP {family} {_HELP.get(family, family)}", f"# TYPE {family} {kind}"]
+    if not histogram:
+        return lines + [f"{name} {amount}" for name, amount in series.items()]
+    total = 0
+    for name, amount in series.items():
+        total += amount
+        lines.append(f"{name.replace('{', '_bucket{', 1)} {total}")
+    lines.append(f"{family}_count {total}")
+    return lines
+
+
+def _label(text: str | None) -> str:
+    """Return text as a label value: printable, short, escaped."""
+    if text is None:
+        return ""
+    clean = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in text)
+    return clean[:80]

@@ -1,0 +1,94 @@
+"""The last 8,192 requests of each worker, in shared memory.
+
+A request id tells the worker and the slot where its record lies, so that whichever worker is
+asked finds it without an index: "req_" + 2 hex digits of the worker + 10 of its count + 20 that
+are random per worker start.
+"""
+
+from __future__ import annotations
+
+import secrets
+import struct
+
+import msgspec
+
+from korad.adapters.shared_pages import RECORD_BYTES, RECORDS, SharedPages
+from korad.domain.exchange import ExchangeRecord
+from korad.ports import RecentRecord
+
+_PREFIX = "req_"
+_ID_CHARS = len(_PREFIX) + 32
+_LENGTH = struct.Struct("<HH")
+"""Bytes of the id and of the JSON; zero while a slot is being written."""
+
+
+class _KeyOf(msgspec.Struct):
+    key_id: str | None = None
+
+
+class RequestIds:
+    """Make the request ids of one worker."""
+
+    __slots__ = ("_count", "_random", "_worker")
+
+    def __init__(self, worker: int) -> None:
+        self._worker = worker
+        self._count = 0
+        self._random = secrets.token_hex(10)
+
+    def next(self) -> str:
+        """Return a new id, unique across workers and restarts."""
+        self._count = count = self._count + 1
+        return f"req_{self._worker:02x}{count:010x}{self._random}"
+
+
+class RecentRing:
+    """Write this worker's records, read everybody's."""
+
+    def __init__(self, pages: SharedPages, worker: int) -> None:
+        self._pages = pages.recent
+        self._own = pages.recent[worker]
+
+    def put(self, record: ExchangeRecord, json: bytes) -> None:
+        """Keep the record under its id until the ring has turned once."""
+        request_id = record.request_id.encode()
+        data = request_id + json
+        if len(data) > RECORD_BYTES - _LENGTH.size:
+            # Only an extreme caller's id makes a record this long: keep all but that.
+            json = msgspec.json.encode(
+                msgspec.structs.replace(record, client_request_id=None, upstream_request_id=None)
+            )
+            data = request_id + json
+        at = _slot(record.request_id) * RECORD_BYTES
+        page = self._own
+        _LENGTH.pack_into(page, at, 0, 0)
+        start = at + _LENGTH.size
+        page[start : start + len(data)] = data
+        _LENGTH.pack_into(page, at, len(request_id), len(json))
+
+    def find(self, request_id: str) -> RecentRecord | None:
+        """Return a recent record of any worker."""
+        try:
+            worker = int(request_id[4:6], 16)
+            at = _slot(request_id) * RECORD_BYTES
+        except ValueError:
+            return None
+        if len(request_id) != _ID_CHARS or not 0 <= worker < len(self._pages) or at < 0:
+            return None
+        page = self._pages[worker]
+        id_bytes, json_bytes = _LENGTH.unpack_from(page, at)
+        start = at + _LENGTH.size
+        data = page[start : start + id_bytes + json_bytes]
+        if data[:id_bytes] != request_id.encode() or not json_bytes:
+            return None
+        json = data[id_bytes:]
+        try:
+            key_id = msgspec.json.decode(json, type=_KeyOf).key_id
+        except msgspec.DecodeError:
+            # Its worker was writing the slot anew while we read: the record is gone.
+            return None
+        return RecentRecord(key_id=key_id, json=json)
+
+
+def _slot(request_id: str) -> int:
+    return int(request_id[6:16], 16) % RECORDS

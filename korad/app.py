@@ -1,0 +1,222 @@
+"""The composition root: settings in, one wired worker out. Nothing else wires anything."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from time import gmtime, strftime
+
+from aiohttp import web
+
+from korad import __version__
+from korad.adapters.deadlines import DeadlineWheel
+from korad.adapters.key_store import open_key_store
+from korad.adapters.key_watch import KeyWatch
+from korad.adapters.metrics import Metrics
+from korad.adapters.pepper import load_pepper
+from korad.adapters.recent_requests import RecentRing, RequestIds
+from korad.adapters.records import Records
+from korad.adapters.request_log import RequestLog
+from korad.adapters.shared_pages import SharedPages
+from korad.auth import KeyRing, digest_key
+from korad.clock import SystemClock
+from korad.billing.pricebook import PriceBook
+from korad.config import Settings
+from korad.domain.identity import VirtualKey
+from korad.domain.upstream import Dialect
+from korad.optimizer import Chain, TokenCounter
+from korad.providers.anthropic import AnthropicDialect
+from korad.providers.anthropic_models import CapabilityTable
+from korad.providers.openai import OpenAIDialect
+from korad.rooms import Rooms
+from korad.routing import Router
+from korad.upstream import Pool
+from korad.web.control import ControlPlane
+from korad.web.fast_lane import FastLane
+from korad.web.heads import HeadReader
+from korad.web.routes import application
+from korad.web.shell import Shell
+
+DEMO_KEY = "sk-bf-YOUR_VIRTUAL_KEY"
+"""The documentation's key; it exists in demo mode only, in memory only."""
+BACKLOG = 4_096
+HOUSEKEEPING_S = 0.5
+STDERR = 2
+
+_log = logging.getLogger("korad")
+
+
+class App:
+    """One worker: everything it holds, from start to the end of its drain."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        encode: Callable[[str], Sequence[int]],
+        pages: SharedPages,
+        worker: int = 0,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._settings = settings
+        self._today = _today()
+        pepper = load_pepper(settings.state_dir)
+        self._ring = KeyRing([_demo_key(pepper)] if settings.demo else ())
+        self._watch = KeyWatch(lambda: open_key_store(settings.state_dir), self._ring)
+        self._rooms = Rooms(
+            ring=self._ring,
+            router=Router(settings.providers, settings.aliases),
+            codecs={
+                Dialect.OPENAI: OpenAIDialect(),
+                Dialect.ANTHROPIC: AnthropicDialect(_capabilities(), now_s=SystemClock.now_s),
+            },
+            book=_price_book(settings, self._today),
+            chain=Chain(),
+            counter=TokenCounter(encode),
+            default_level=settings.optimizer.default_level,
+            default_margin_bp=settings.billing.margin_bp,
+            user_agent=f"korad/{__version__}",
+        )
+        self._wheel = DeadlineWheel(loop)
+        self._pool = Pool(self._wheel)
+        self._metrics = Metrics(pages, worker)
+        self._request_log = RequestLog(STDERR) if settings.server.access_log else None
+        recent = RecentRing(pages, worker)
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="count")
+        self._shell = Shell(
+            rooms=self._rooms,
+            pool=self._pool,
+            deadlines=self._wheel,
+            heads=HeadReader(pepper),
+            records=Records(log=self._request_log, metrics=self._metrics.own, recent=recent),
+            new_request_id=RequestIds(worker).next,
+            settings=settings.server,
+            threads=self._threads,
+        )
+        self._control = ControlPlane(
+            self._shell,
+            model_names=self._model_names,
+            recent=recent,
+            render_metrics=self._render_metrics,
+        )
+        self._runner = web.AppRunner(
+            application(self._shell, self._control),
+            access_log=None,
+            handle_signals=False,
+            auto_decompress=False,
+            max_line_size=settings.server.head_bytes_max,
+            max_field_size=settings.server.head_bytes_max,
+        )
+        self._servers: list[asyncio.Server] = []
+        self._housekeeping: asyncio.Task[None] | None = None
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Load the keys and listen on `sockets`."""
+        loop = asyncio.get_running_loop()
+        await self._watch.refresh()
+        self._wheel.start()
+        if self._request_log is not None:
+            self._request_log.start()
+        await self._runner.setup()
+        manager = self._runner.server
+        assert manager is not None
+        for each in sockets:
+            server = await loop.create_server(
+                lambda: FastLane(manager, self._shell, loop=loop, **manager._kwargs),  # noqa: SLF001 - what aiohttp's own factory passes
+                sock=each,
+                backlog=BACKLOG,
+            )
+            self._servers.append(server)
+        self._housekeeping = loop.create_task(self._keep_house())
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any virtual key exists."""
+        return len(self._ring) > 0
+
+    async def stop(self) -> None:
+        """Stop accepting, let running exchanges finish (bounded), close everything."""
+        shell = self._shell
+        shell.draining = True
+        for server in self._servers:
+            server.close()
+        manager = self._runner.server
+        assert manager is not None
+        for connection in manager.connections:
+            if isinstance(connection, FastLane):
+                connection.close_if_idle()
+        shell.idle.clear()
+        if shell.inflight:
+            try:
+                async with asyncio.timeout(self._settings.server.drain_timeout_s):
+                    await shell.idle.wait()
+            except TimeoutError:
+                _log.warning("%d exchanges were cut short by the end of the drain", shell.inflight)
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+        await self._runner.cleanup()
+        await self._pool.close()
+        self._wheel.stop()
+        self._watch.close()
+        self._threads.shutdown(wait=True)
+        if self._request_log is not None:
+            self._request_log.stop()
+
+    async def _keep_house(self) -> None:
+        """Refresh keys, gauges and, after midnight UTC, prices."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            try:
+                await self._watch.refresh()
+                await self._refresh_prices()
+            except Exception:
+                # A locked or unreadable store must not end the server: the keys stay as they are.
+                _log.exception("housekeeping failed; it is tried again")
+            self._note_gauges()
+
+    async def _refresh_prices(self) -> None:
+        today = _today()
+        if today != self._today:
+            loop = asyncio.get_running_loop()
+            book = await loop.run_in_executor(None, _price_book, self._settings, today)
+            self._rooms.replace_book(book)
+            self._today = today
+
+    def _note_gauges(self) -> None:
+        self._metrics.own.set("korad_inflight", self._shell.inflight)
+        if self._request_log is not None:
+            self._metrics.own.set("korad_log_lines_dropped_total", self._request_log.dropped)
+
+    def _render_metrics(self) -> bytes:
+        self._note_gauges()
+        return self._metrics.render()
+
+    def _model_names(self) -> list[str]:
+        names = [
+            f"{name}/{model}"
+            for name in sorted(self._settings.providers)
+            for model in self._rooms.book.models(name)
+        ]
+        return names + sorted(self._settings.aliases)
+
+
+def _price_book(settings: Settings, today: str) -> PriceBook:
+    data = resources.files("korad.data").joinpath("prices.json").read_bytes()
+    return PriceBook.parse(data, settings.prices, today=today)
+
+
+def _capabilities() -> CapabilityTable:
+    table = resources.files("korad.data").joinpath("anthropic_models.toml")
+    return CapabilityTable.parse(table.read_text(encoding="utf-8"))
+
+
+def _demo_key(pepper: bytes) -> VirtualKey:
+    return VirtualKey(key_id="vk_demo", name="demo", digest=digest_key(pepper, DEMO_KEY))
+
+
+def _today() -> str:
+    return strftime("%Y-%m-%d", gmtime())

@@ -1,0 +1,236 @@
+"""`korad keys`: create, list, show, revoke and update virtual keys.
+
+Exit codes: 0; 1 when a key is not found or in conflict, or the store cannot be used; 2 for
+wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from korad.adapters.key_rows import KeyChanges
+from korad.adapters.key_store import (
+    InvalidKeyError,
+    KeyNotFoundError,
+    KeyStoreError,
+    SqliteKeyStore,
+    open_key_store,
+)
+from korad.adapters.pepper import PepperError
+from korad.auth import SECRET_PREFIX, is_mistyped
+from korad.cli.key_values import (
+    allowed,
+    as_lines,
+    as_object,
+    as_table,
+    curl_line,
+    read_expiry,
+    read_level,
+    read_margin,
+    read_model,
+    read_provider,
+)
+from korad.cli.options import Subparsers, add_config_options, settings_from
+from korad.clock import SystemClock
+from korad.config import Settings
+from korad.domain.identity import VirtualKey
+
+Verb = Callable[[argparse.Namespace, SqliteKeyStore, Settings], None]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `keys` and its verbs to the command line."""
+    parser = subparsers.add_parser("keys", help="create and manage virtual keys")
+    verbs = parser.add_subparsers(dest="keys_verb", metavar="VERB", required=True)
+
+    create = _add_verb(verbs, "create", _create, "make a key and print it, once")
+    create.add_argument("--name", required=True, help="what people call the key")
+    _add_settings(create)
+
+    _add_verb(verbs, "list", _list, "list all keys, revoked ones too")
+
+    show = _add_verb(verbs, "show", _show, "show one key")
+    _add_reference(show)
+
+    revoke = _add_verb(verbs, "revoke", _revoke, "refuse a key from now on")
+    _add_reference(revoke)
+
+    update = _add_verb(verbs, "update", _update, "change a key")
+    _add_reference(update)
+    update.add_argument("--name", default=argparse.SUPPRESS, help="a new name")
+    update.add_argument(
+        "--activate",
+        dest="active",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="accept a revoked key again",
+    )
+    _add_settings(update)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the verb that `args` names and return the exit code."""
+    verb: Verb = args.keys_run
+    settings = settings_from(args)
+    try:
+        with open_key_store(settings.state_dir) as store:
+            verb(args, store, settings)
+    except (InvalidKeyError, argparse.ArgumentTypeError) as error:
+        return _fail(error, 2)
+    except (KeyStoreError, PepperError) as error:
+        return _fail(error, 1)
+    return 0
+
+
+def _create(args: argparse.Namespace, store: SqliteKeyStore, settings: Settings) -> None:
+    changes = _changes(args)
+    key, secret = store.create(changes.pop("name"), now_s=SystemClock.now_s(), **changes)
+    if args.as_json:
+        shown = _object(key, store)
+        _write_json({"id": shown.pop("id"), "key": secret.reveal(), **shown})
+        return
+    server = settings.server
+    _write(
+        f"Created '{key.name}' ({key.key_id}). The key is shown this once and stored nowhere:\n\n"
+        f"  {secret.reveal()}\n\nTry it:\n\n"
+        f"  {curl_line(key, secret.reveal(), server.host, server.port)}\n"
+    )
+
+
+def _list(args: argparse.Namespace, store: SqliteKeyStore, settings: Settings) -> None:
+    keys = store.list_keys()
+    if args.as_json:
+        _write_json([_object(key, store) for key in keys])
+    elif keys:
+        _write(as_table([(key, store.hint(key.key_id)) for key in keys], SystemClock.now_s()))
+    else:
+        _write(f"No keys in {settings.state_dir}. Make one: korad keys create --name NAME\n")
+
+
+def _show(args: argparse.Namespace, store: SqliteKeyStore, _settings: Settings) -> None:
+    key = store.get(args.reference)
+    if key is None:
+        raise _not_found(args.reference)
+    _show_key(args, store, key)
+
+
+def _revoke(args: argparse.Namespace, store: SqliteKeyStore, _settings: Settings) -> None:
+    try:
+        key = store.revoke(args.reference)
+    except KeyNotFoundError:
+        raise _not_found(args.reference) from None
+    if args.as_json:
+        _write_json(_object(key, store))
+    else:
+        _write(f"Revoked '{key.name}' ({key.key_id}).\n")
+
+
+def _update(args: argparse.Namespace, store: SqliteKeyStore, _settings: Settings) -> None:
+    changes = _changes(args)
+    if not changes:
+        raise argparse.ArgumentTypeError("nothing to change: name at least one option")
+    try:
+        key = store.update(args.reference, **changes)
+    except KeyNotFoundError:
+        raise _not_found(args.reference) from None
+    _show_key(args, store, key)
+
+
+def _add_verb(verbs: Subparsers, name: str, verb: Verb, summary: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(name, help=summary, description=summary)
+    parser.set_defaults(keys_run=verb)
+    parser.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
+    add_config_options(parser)
+    return parser
+
+
+def _add_reference(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("reference", metavar="ID|NAME", help="the key's id, its name, or itself")
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    # What is not given is absent from the namespace: None is a value here, "cleared".
+    def add(option: str, **how: Any) -> None:
+        parser.add_argument(option, default=argparse.SUPPRESS, **how)
+
+    add("--level", type=read_level, help="savings level; none for the configured default")
+    add(
+        "--allow-model",
+        dest="allowed_models",
+        metavar="MODEL",
+        type=read_model,
+        action="append",
+        help="a model it may use, such as openai/gpt-4o or openai/*; repeatable; any for all",
+    )
+    add(
+        "--allow-provider",
+        dest="allowed_providers",
+        metavar="PROVIDER",
+        type=read_provider,
+        action="append",
+        help="a provider it may use; repeatable; any for all",
+    )
+    add(
+        "--expires",
+        dest="expires_at_s",
+        metavar="WHEN",
+        type=_read_expiry,
+        help="30d, 2027-01-31 or 2027-01-31T12:00:00Z (UTC); never",
+    )
+    add(
+        "--margin",
+        dest="margin_bp",
+        metavar="FACTOR",
+        type=read_margin,
+        help="billed / cost, such as 1.2; none for the configured default",
+    )
+
+
+def _read_expiry(text: str) -> int | None:
+    return read_expiry(text, SystemClock.now_s())
+
+
+def _changes(args: argparse.Namespace) -> dict[str, Any]:
+    given = vars(args)
+    changes = {name: given[name] for name in KeyChanges.__optional_keys__ if name in given}
+    for name in ("allowed_models", "allowed_providers"):
+        if name in changes:
+            changes[name] = allowed(changes[name])
+    return changes
+
+
+def _show_key(args: argparse.Namespace, store: SqliteKeyStore, key: VirtualKey) -> None:
+    if args.as_json:
+        _write_json(_object(key, store))
+    else:
+        _write(as_lines(key, store.hint(key.key_id), SystemClock.now_s()))
+
+
+def _object(key: VirtualKey, store: SqliteKeyStore) -> dict[str, Any]:
+    return as_object(key, store.hint(key.key_id), SystemClock.now_s())
+
+
+def _not_found(reference: str) -> KeyNotFoundError:
+    # A key may stand here instead of an id: it is not repeated, it would end up in a log.
+    if reference.startswith(SECRET_PREFIX):
+        fault = "it is mistyped or cut off" if is_mistyped(reference) else "it is of another store"
+        return KeyNotFoundError(f"no such key: {fault}; see: korad keys list")
+    return KeyNotFoundError(f"no key has the id or name '{reference}'; see: korad keys list")
+
+
+def _write_json(shown: object) -> None:
+    _write(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+
+
+def _fail(error: Exception, code: int) -> int:
+    sys.stderr.write(f"korad keys: {error}\n")
+    return code

@@ -1,0 +1,122 @@
+"""From file, environment and command line to `Settings`, with every problem told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from korad.config.credentials import referenced_variable
+from korad.config.demo import demo_settings
+from korad.config.known_providers import KNOWN_BY_NAME, base_url_variable, key_variable
+from korad.config.model_tables import read_aliases, read_prices
+from korad.config.problems import Problems, suggestion
+from korad.config.provider_rows import ProviderReader
+from korad.config.scalar_reader import ScalarReader
+from korad.config.scalars import SCALARS
+from korad.config.settings import BillingSettings, OptimizerSettings, ServerSettings, Settings
+from korad.config.sources import default_state_dir, expand_folder, find_config_file, read_document
+
+RESERVED_VARIABLES = frozenset({"KORAD_CONFIG", "KORAD_REDIS_URL"})
+"""Variables with korad's prefix that are no settings."""
+
+_TABLES = ("server", "billing", "optimizer", "providers", "aliases", "prices")
+# Until the simulator listens there is nowhere to go; RFC 6761 has this name resolve never.
+_NOWHERE = "http://simulator.invalid/v1"
+
+
+def load_settings(
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    overrides: Mapping[str, object] | None = None,
+) -> Settings:
+    """Return the settings: command line over environment over file over default.
+
+    `path` is the file to read; None looks for $KORAD_CONFIG, ./korad.toml and korad.toml in the
+    state folder, in this order. `overrides` holds what the command line said by dotted name, such
+    as "server.port"; None values are ignored. Raises ConfigError with every problem found.
+    """
+    problems = Problems()
+    given = {name: raw for name, raw in (overrides or {}).items() if raw is not None}
+    file, named_by = find_config_file(path, environ, _early_state_dir(given, environ))
+    document = {} if file is None else read_document(file, named_by, problems)
+    tables = _tables(document, file, problems)
+    scalars = ScalarReader(given, environ, file=file, problems=problems).read_all(document, tables)
+    rows = ProviderReader(environ, file=file, problems=problems).read_all(tables["providers"])
+    _check_variables(environ, tables["providers"], problems)
+    demo = scalars.top.get("demo", _nothing_configured(tables["providers"], environ))
+    gateway = any(row.gateway for row in rows.enabled.values())
+    aliases = read_aliases(
+        tables["aliases"],
+        file,
+        # A row that is named but broken has been told of already.
+        providers=None if gateway else KNOWN_BY_NAME.keys() | tables["providers"].keys(),
+        disabled={} if gateway or demo else rows.disabled,
+        problems=problems,
+    )
+    prices = read_prices(tables["prices"], file, problems)
+    problems.raise_any()
+    settings = Settings(
+        state_dir=scalars.top.get("state_dir") or default_state_dir(environ),
+        config_file=file,
+        server=ServerSettings(**scalars.sections["server"]),
+        billing=BillingSettings(**scalars.sections["billing"]),
+        optimizer=OptimizerSettings(**scalars.sections["optimizer"]),
+        providers=rows.enabled,
+        aliases=aliases,
+        prices=prices,
+        demo=demo,
+        credential_sources=rows.credential_sources,
+        disabled=rows.disabled,
+    )
+    return demo_settings(settings, _NOWHERE, _NOWHERE) if demo else settings
+
+
+def _early_state_dir(given: Mapping[str, object], environ: Mapping[str, str]) -> Path:
+    """Return the state folder as far as it is known before a file was read."""
+    named = str(given.get("state_dir") or environ.get("KORAD_STATE_DIR") or "").strip()
+    return expand_folder(named, environ, Path()) if named else default_state_dir(environ)
+
+
+def _tables(
+    document: Mapping[str, Any], file: Path | None, problems: Problems
+) -> dict[str, dict[str, Any]]:
+    """Return every table of the file, {} where it has none, and note what is no setting."""
+    top = [scalar.key for scalar in SCALARS if not scalar.section]
+    tables: dict[str, dict[str, Any]] = {name: {} for name in _TABLES}
+    for name, content in document.items():
+        if name in top:
+            continue
+        if name not in _TABLES:
+            problems.unknown(f"{file}: the setting or section", name, [*_TABLES, *top])
+        elif not isinstance(content, dict):
+            problems.add(f"{file}: {name} must be a table, written [{name}]")
+        else:
+            tables[name] = content
+    return tables
+
+
+def _check_variables(
+    environ: Mapping[str, str], provider_tables: Mapping[str, Any], problems: Problems
+) -> None:
+    """Note every variable with korad's prefix that means nothing: most are misspelt."""
+    known = {variable for scalar in SCALARS for variable in scalar.variables} | RESERVED_VARIABLES
+    # A credential may be kept under any name, so the file decides about these.
+    referenced = {
+        referenced_variable(table.get("api_key"))
+        for table in provider_tables.values()
+        if isinstance(table, dict)
+    }
+    for variable in sorted(environ):
+        if variable.startswith("KORAD_") and variable not in known | referenced:
+            problems.add(
+                f"the environment variable {variable} is not known; {suggestion(variable, known)}"
+            )
+
+
+def _nothing_configured(provider_tables: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
+    variables = [
+        variable(name) for name in KNOWN_BY_NAME for variable in (key_variable, base_url_variable)
+    ]
+    return not provider_tables and not any(environ.get(name, "").strip() for name in variables)

@@ -1,0 +1,241 @@
+"""The plain settings: their names, what each may be, and how it is read from file or text.
+
+A setting `key` of section `[section]` is `KORAD_SECTION_KEY` in the environment; the few with a
+`short` name may be written `KORAD_SHORT` too. Empty variables count as unset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from math import nan
+from typing import Protocol
+
+from korad.config.settings import BASIS_POINTS
+from korad.domain.value import value
+
+LEVELS = ("off", "low", "medium", "high", "extreme")
+MARGIN_MAX = 100
+SECONDS_MAX = 86_400
+_ONE_BASIS_POINT = Decimal("0.0001")
+
+
+class Kind(Protocol):
+    """What a setting may be. Both readers raise ValueError for anything else."""
+
+    @property
+    def allowed(self) -> str:
+        """Say in words what is allowed, after "must be"."""
+        ...
+
+    def read(self, raw: object) -> object:
+        """Return the setting's value from what TOML made of it."""
+        ...
+
+    def read_text(self, text: str) -> object:
+        """Return the setting's value from a variable or a command line option."""
+        ...
+
+
+@value
+class Text:
+    """A string that is not empty."""
+
+    allowed: str = "a string that is not empty"
+
+    def read(self, raw: object) -> str:
+        """Return `raw` without surrounding blanks."""
+        if not isinstance(raw, str) or not raw.strip():
+            raise ValueError(self.allowed)
+        return raw.strip()
+
+    def read_text(self, text: str) -> str:
+        """Return `text` without surrounding blanks."""
+        return self.read(text)
+
+
+@value
+class WholeNumber:
+    """An integer between two bounds, both allowed."""
+
+    least: int
+    most: int
+
+    @property
+    def allowed(self) -> str:
+        """Say in words what is allowed."""
+        return f"a whole number from {self.least} to {self.most}"
+
+    def read(self, raw: object) -> int:
+        """Return `raw`; a TOML boolean is no number."""
+        number = raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+        if number is None or not self.least <= number <= self.most:
+            raise ValueError(self.allowed)
+        return number
+
+    def read_text(self, text: str) -> int:
+        """Return the number written in `text`."""
+        return self.read(int(text))
+
+
+@value
+class Seconds:
+    """A duration in seconds, fractions allowed."""
+
+    zero_allowed: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """Say in words what is allowed."""
+        least = "from 0" if self.zero_allowed else "above 0 and"
+        return f"a number of seconds, {least} up to {SECONDS_MAX}"
+
+    def read(self, raw: object) -> float:
+        """Return `raw` as a float."""
+        number = isinstance(raw, int | float | Decimal) and not isinstance(raw, bool)
+        # NaN fails every comparison of floats, but raises in those of Decimal.
+        seconds = _as_float(raw) if number else nan
+        if not 0 <= seconds <= SECONDS_MAX or (seconds == 0 and not self.zero_allowed):
+            raise ValueError(self.allowed)
+        return seconds
+
+    def read_text(self, text: str) -> float:
+        """Return the number written in `text`."""
+        return self.read(float(text))
+
+
+@value
+class Flag:
+    """Yes or no."""
+
+    allowed: str = "true or false"
+
+    def read(self, raw: object) -> bool:
+        """Return `raw` if it is a TOML boolean."""
+        if not isinstance(raw, bool):
+            raise ValueError(self.allowed)  # noqa: TRY004 - one error for every wrong value
+        return raw
+
+    def read_text(self, text: str) -> bool:
+        """Return what `text` says in any of the usual spellings."""
+        word = text.strip().lower()
+        if word in {"true", "yes", "on", "1"}:
+            return True
+        if word in {"false", "no", "off", "0"}:
+            return False
+        raise ValueError(self.allowed)
+
+
+@value
+class Choice:
+    """One of a few words, in any case."""
+
+    words: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        """Say in words what is allowed."""
+        return f"one of {', '.join(self.words)}"
+
+    def read(self, raw: object) -> str:
+        """Return the word in lower case."""
+        if not isinstance(raw, str) or raw.strip().lower() not in self.words:
+            raise ValueError(self.allowed)
+        return raw.strip().lower()
+
+    def read_text(self, text: str) -> str:
+        """Return the word in lower case."""
+        return self.read(text)
+
+
+@value
+class Margin:
+    """Billed divided by cost; read as decimal digits, so that 1.1 is 11000 basis points."""
+
+    allowed: str = f"a number from 0 to {MARGIN_MAX} with at most four decimals, such as 1.5"
+
+    def read(self, raw: object) -> int:
+        """Return basis points."""
+        # str() of a boolean is no number, and that of the others is the number as it was written.
+        try:
+            margin = Decimal(str(raw))
+        except InvalidOperation:
+            raise ValueError(self.allowed) from None
+        if not margin.is_finite() or not 0 <= margin <= MARGIN_MAX:
+            raise ValueError(self.allowed)
+        if margin != margin.quantize(_ONE_BASIS_POINT):
+            raise ValueError(self.allowed)
+        return int(margin * BASIS_POINTS)
+
+    def read_text(self, text: str) -> int:
+        """Return basis points."""
+        return self.read(text.strip())
+
+
+@value
+class Scalar:
+    """One plain setting."""
+
+    section: str
+    """TOML table, or "" for the top of the file."""
+    key: str
+    kind: Kind
+    short: str = ""
+    """A shorter name for the environment and the command line, in lower case."""
+    field: str = ""
+    """The record's attribute where it is not `key`."""
+
+    @property
+    def name(self) -> str:
+        """The dotted name, which overrides use."""
+        return f"{self.section}.{self.key}" if self.section else self.key
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that set it."""
+        names = [self.name.replace(".", "_")]
+        if self.short:
+            names.append(self.short)
+        return tuple(f"KORAD_{name.upper()}" for name in names)
+
+    @property
+    def option(self) -> str:
+        """The command line option that sets it, where a verb has one."""
+        return "--" + (self.short or self.key).replace("_", "-")
+
+
+_COUNT = WholeNumber(least=1, most=1_000_000)
+
+SCALARS = (
+    Scalar(section="", key="state_dir", kind=Text(allowed="a folder")),
+    Scalar(section="", key="demo", kind=Flag()),
+    Scalar(section="server", key="host", kind=Text(), short="host"),
+    Scalar(section="server", key="port", kind=WholeNumber(least=0, most=65_535), short="port"),
+    Scalar(section="server", key="workers", kind=WholeNumber(least=1, most=256), short="workers"),
+    Scalar(section="server", key="fast_lane", kind=Flag()),
+    Scalar(section="server", key="body_bytes_max", kind=WholeNumber(least=1024, most=2**31 - 1)),
+    Scalar(section="server", key="head_bytes_max", kind=WholeNumber(least=1024, most=2**20)),
+    Scalar(section="server", key="head_timeout_s", kind=Seconds()),
+    Scalar(section="server", key="body_idle_timeout_s", kind=Seconds()),
+    Scalar(section="server", key="keepalive_timeout_s", kind=Seconds()),
+    Scalar(section="server", key="write_stall_timeout_s", kind=Seconds()),
+    Scalar(section="server", key="drain_timeout_s", kind=Seconds(zero_allowed=True)),
+    Scalar(section="server", key="connections_max", kind=_COUNT),
+    Scalar(section="server", key="inflight_max", kind=_COUNT),
+    Scalar(section="server", key="access_log", kind=Flag()),
+    Scalar(section="server", key="metrics", kind=Flag()),
+    Scalar(section="billing", key="margin", kind=Margin(), short="margin", field="margin_bp"),
+    Scalar(
+        section="optimizer", key="default_level", kind=Choice(words=LEVELS), short="savings_level"
+    ),
+)
+"""Every plain setting, in the order of the sample file."""
+
+SCALARS_BY_NAME: Mapping[str, Scalar] = {scalar.name: scalar for scalar in SCALARS}
+
+
+def _as_float(raw: object) -> float:
+    try:
+        return float(str(raw))
+    except OverflowError:
+        return nan

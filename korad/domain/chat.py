@@ -1,0 +1,25 @@
+"""A chat-completions request, parsed only as far as korad reads it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from korad.domain.value import value
+
+
+@value
+class ChatRequest:
+    """What `korad.wire.openai.parse_chat_request` makes of a request body.
+
+    `members` holds every top-level member under its name, each as the client's own bytes, so
+    that what korad does not touch goes on as it came (20-digit integers, escapes, number
+    spelling). Treat it as read-only; `messages()` and friends decode on demand.
+    """
+
+    raw: bytes
+    members: dict[str, msgspec.Raw]
+    model: str
+    """The name the client asked for, e.g. "anthropic/claude-sonnet-4-5-20250929"."""
+    stream: bool
+    include_usage: bool
+    """The client itself asked for the usage chunk (`stream_options.include_usage`)."""

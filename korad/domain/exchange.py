@@ -1,0 +1,87 @@
+"""The nouns of one exchange: what came in, what goes upstream, how it ended."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from korad.domain.upstream import Provider
+from korad.domain.value import value
+from korad.errors import KoradError
+
+
+class Outcome(Enum):
+    """How an exchange ended."""
+
+    COMPLETED = "completed"
+    REFUSED = "refused"
+    """korad itself answered with an error; nothing was asked of a provider."""
+    UPSTREAM_REFUSED = "upstream_refused"
+    """The provider answered with an error status."""
+    UPSTREAM_FAILED = "upstream_failed"
+    """Unreachable, broken off or timed out."""
+    CLIENT_ABORTED = "client_aborted"
+
+
+@value
+class RequestHead:
+    """What a request's head says to korad, read once and shared by requests with the same head."""
+
+    credential_digest: bytes | None
+    """Keyed digest of the virtual key presented; None when there was none."""
+    level: str | None
+    client_request_id: str | None
+    forwarded: bytes
+    """Header lines that go upstream as they are (trace context, the caller's request id)."""
+    error: KoradError | None
+    """A header that must be refused once the key is known to be good."""
+
+
+@value
+class UpstreamCall:
+    """One HTTP request to a provider, ready to be written."""
+
+    provider: Provider
+    head: bytes
+    body: bytes
+
+
+class ExchangeRecord(msgspec.Struct, gc=False, omit_defaults=False):
+    """The final figures of one exchange: log line, and answer of `GET /v1/korad/requests/{id}`.
+
+    Times are whole microseconds (`_us`) or Unix milliseconds (`_ms`), money is nano-USD.
+    """
+
+    request_id: str
+    client_request_id: str | None
+    key_id: str | None
+    provider: str | None
+    model: str | None
+    status: int
+    outcome: str
+    stream: bool
+    error_code: str | None
+    level: str | None
+    strategy: str | None
+    original_tokens: int | None
+    optimized_tokens: int | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    usage_source: str | None
+    service_tier: str | None
+    price_id: str | None
+    margin_bp: int | None
+    cost_nano_usd: int
+    billed_nano_usd: int
+    savings_nano_usd: int
+    upstream_request_id: str | None
+    started_ms: int
+    first_byte_us: int | None
+    """From the request's arrival to the first byte of the upstream's answer."""
+    overhead_us: int | None
+    """Time korad itself took of a non-streaming exchange: total minus waiting for the upstream."""
+    duration_us: int

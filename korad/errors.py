@@ -1,0 +1,108 @@
+"""Everything that can go wrong with an exchange, and what the client is told.
+
+    KoradError                      an answer in OpenAI's error shape
+    ├── ClientError                 the caller's fault, 4xx
+    ├── UpstreamError               the provider's fault, 502 / 504
+    ├── UpstreamRefused             the provider's own error answer, passed on
+    └── ServerError                 ours: draining, overloaded, bugs
+    ExchangeStateError              a bug: a step of an exchange out of order
+
+The table in `../spec` of the README ("Errors") lists status, type and code of each.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class KoradError(Exception):
+    """An answer in OpenAI's error shape: status, message, type, param, code and extra headers."""
+
+    def __init__(  # noqa: PLR0913 - the six facts of an error answer
+        self,
+        status: int,
+        message: str,
+        *,
+        kind: str,
+        code: str | None,
+        param: str | None = None,
+        headers: Headers = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.kind = kind
+        self.code = code
+        self.param = param
+        self.headers = headers
+
+    def body(self) -> bytes:
+        """Return the JSON error object, all four keys present."""
+        return orjson.dumps(
+            {
+                "error": {
+                    "message": self.message,
+                    "type": self.kind,
+                    "param": self.param,
+                    "code": self.code,
+                }
+            }
+        )
+
+
+class ClientError(KoradError):
+    """The caller's fault."""
+
+
+class UpstreamError(KoradError):
+    """The provider could not be reached, broke off or took too long."""
+
+
+class UpstreamRefused(KoradError):
+    """The provider answered with an error of its own; status and message are passed on."""
+
+
+class ServerError(KoradError):
+    """korad itself cannot serve this now."""
+
+
+class ExchangeStateError(RuntimeError):
+    """A step of an exchange was taken out of order: our bug, never the client's."""
+
+
+def invalid_request(message: str, *, code: str, param: str | None = None) -> ClientError:
+    """Return a 400 of type invalid_request_error."""
+    return ClientError(400, message, kind="invalid_request_error", code=code, param=param)
+
+
+def unsupported_parameter(message: str, param: str) -> ClientError:
+    """Return the 400 for a parameter that the provider cannot honour."""
+    return invalid_request(message, code="unsupported_parameter", param=param)
+
+
+def invalid_messages(message: str, param: str = "messages") -> ClientError:
+    """Return the 400 for messages that are missing or of the wrong shape."""
+    return invalid_request(message, code="invalid_messages", param=param)
+
+
+def authentication_error(message: str, code: str) -> ClientError:
+    """Return a 401: `virtual_key_required` or `virtual_key_not_found`."""
+    return ClientError(401, message, kind="authentication_error", code=code)
+
+
+def permission_error(message: str, code: str, param: str | None = None) -> ClientError:
+    """Return a 403: `virtual_key_blocked`, `provider_blocked` or `model_blocked`."""
+    return ClientError(403, message, kind="permission_error", code=code, param=param)
+
+
+def upstream_error(status: int, message: str, code: str) -> UpstreamError:
+    """Return a 502 (`upstream_unreachable`, `upstream_broken`) or 504 (`upstream_timeout`)."""
+    return UpstreamError(status, message, kind="upstream_error", code=code)
+
+
+def server_error(status: int, message: str, code: str, *, retry_after_s: int | None = None) -> ServerError:
+    """Return a 500 or 503 of type server_error, with `retry-after` where one is given."""
+    headers = () if retry_after_s is None else (("retry-after", str(retry_after_s)),)
+    return ServerError(status, message, kind="server_error", code=code, headers=headers)

@@ -1,0 +1,114 @@
+"""Count the tokens of prompts and answers.
+
+Counting is what an optimizer spends its time on: o200k takes 25 us for 300 bytes and 6 ms for
+200 KB, and the GIL is free meanwhile. So a count is only made where a figure needs one (a stream's
+head, usage that never came), small prompts are counted on the spot, the others in a thread, and a
+message's count is remembered by its digest, because conversations repeat themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from korad.domain.chat import ChatRequest
+
+INLINE_BYTES_MAX = 2_048
+"""Above this a count takes more than 0.1 ms and belongs in a thread."""
+CACHED_COUNTS_MAX = 65_536
+
+# OpenAI's rule for chat prompts: each message is wrapped in three tokens and names its role in
+# one, the answer is primed with three.
+_TOKENS_PER_MESSAGE = 4
+_TOKENS_PER_REPLY = 3
+_TOKENS_PER_IMAGE = 255
+_TOKENS_PER_FILE = 200
+
+Encode = Callable[[str], Sequence[int]]
+
+
+class TokenCounter:
+    """Count by an encoding; safe to call from several threads."""
+
+    __slots__ = ("_counts", "_encode")
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._counts: dict[bytes, int] = {}
+
+    def count_text(self, text: str) -> int:
+        """Return the number of tokens in `text`; special-token text counts as ordinary text."""
+        return len(self._encode(text)) if text else 0
+
+    def count_prompt(self, request: ChatRequest) -> int:
+        """Return the tokens of messages and tools, by OpenAI's rule; about 6 ms per 200 KB."""
+        total = _TOKENS_PER_REPLY
+        messages = msgspec.json.decode(request.members["messages"], type=list[msgspec.Raw])
+        for message in messages:
+            total += self._cached(bytes(message), self._count_message)
+        for member in ("tools", "functions", "response_format"):
+            raw = request.members.get(member)
+            if raw is not None:
+                total += self._cached(bytes(raw), self._count_json)
+        return total
+
+    def _cached(self, raw: bytes, count: Callable[[bytes], int]) -> int:
+        digest = blake2b(raw, digest_size=16).digest()
+        known = self._counts.get(digest)
+        if known is None:
+            known = count(raw)
+            if len(self._counts) >= CACHED_COUNTS_MAX:
+                self._counts = {}
+            self._counts[digest] = known
+        return known
+
+    def _count_json(self, raw: bytes) -> int:
+        return self.count_text(msgspec.json.format(raw, indent=-1).decode())
+
+    def _count_message(self, raw: bytes) -> int:
+        message = msgspec.json.decode(raw)
+        if not isinstance(message, dict):
+            return _TOKENS_PER_MESSAGE
+        total = _TOKENS_PER_MESSAGE + self._count_content(message.get("content"))
+        for member in ("name", "refusal", "reasoning_content"):
+            if isinstance(text := message.get(member), str):
+                total += self.count_text(text)
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            total += self._count_call(call)
+        return total
+
+    def _count_content(self, content: Any) -> int:
+        if isinstance(content, str):
+            return self.count_text(content)
+        total = 0
+        for part in content if isinstance(content, list) else ():
+            if not isinstance(part, dict):
+                continue
+            kind, text = part.get("type"), part.get("text")
+            if isinstance(text, str):
+                total += self.count_text(text)
+            elif kind == "image_url":
+                total += _TOKENS_PER_IMAGE
+            else:
+                total += _TOKENS_PER_FILE
+        return total
+
+    def _count_call(self, call: Any) -> int:
+        function = call.get("function") if isinstance(call, dict) else None
+        if not isinstance(function, dict):
+            return 3
+        name, arguments = function.get("name"), function.get("arguments")
+        return (
+            3
+            + (self.count_text(name) if isinstance(name, str) else 0)
+            + (self.count_text(arguments) if isinstance(arguments, str) else 0)
+        )
+
+
+def is_quick_to_count(request: ChatRequest) -> bool:
+    """Return whether counting the prompt of `request` may be done on the event loop."""
+    return len(request.raw) <= INLINE_BYTES_MAX

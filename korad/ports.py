@@ -1,0 +1,73 @@
+"""What the core and the composition root ask of the shell, as Protocols."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from korad.domain.exchange import ExchangeRecord
+from korad.domain.identity import VirtualKey
+from korad.domain.value import value
+
+
+class KeyStore(Protocol):
+    """Where virtual keys live. Both calls block on the disk for microseconds."""
+
+    def version(self) -> int:
+        """Return the revision of the newest change: the cheap check before `changes_since`."""
+        ...
+
+    def changes_since(self, rev: int) -> tuple[int, list[VirtualKey]]:
+        """Return the newest revision and every key changed after `rev` (0: all keys).
+
+        A revoked key comes as a change with `active` False; no key ever disappears.
+        """
+        ...
+
+
+class Timed(Protocol):
+    """Something with a deadline, in the seconds of `Deadlines.now`."""
+
+    deadline: float
+
+    def on_deadline(self) -> None:
+        """Act, because the deadline has passed."""
+        ...
+
+
+class Deadlines(Protocol):
+    """One coarse clock for every timeout of a worker: moving a deadline costs an assignment."""
+
+    now: float
+    """Seconds of a monotonic clock, at most a tick old."""
+
+    def add(self, item: Timed) -> None:
+        """Watch `item` until it is discarded."""
+        ...
+
+    def discard(self, item: Timed) -> None:
+        """Stop watching `item`."""
+        ...
+
+
+class RecordSink(Protocol):
+    """Who is told the final figures of every exchange: the log, the metrics, the recent requests."""
+
+    def note(self, record: ExchangeRecord) -> None:
+        """Take one record; called on the event loop, so it must not block."""
+        ...
+
+
+@value
+class RecentRecord:
+    """A recent request as it is kept: the JSON of its `ExchangeRecord`."""
+
+    key_id: str | None
+    json: bytes
+
+
+class RecentRequests(Protocol):
+    """Final figures of the last few thousand requests of all workers."""
+
+    def find(self, request_id: str) -> RecentRecord | None:
+        """Return the record of a request, or None when it is not (any more) kept."""
+        ...

@@ -1,0 +1,93 @@
+"""The boundary between korad's hub dialect (OpenAI's) and what a provider speaks.
+
+A dialect is one object with four methods, all pure: bytes and facts in, bytes and facts out.
+OpenAI-to-OpenAI returns the upstream's own bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from korad.domain.chat import ChatRequest
+from korad.domain.usage import Usage
+from korad.domain.value import value
+from korad.errors import KoradError
+
+
+@value
+class Target:
+    """Where a request goes, as a dialect needs to know it."""
+
+    provider: str
+    """Name of the provider row, e.g. "anthropic"."""
+    model: str
+    """The model name the upstream is asked for, e.g. "claude-sonnet-4-5-20250929"."""
+
+
+@value
+class Completion:
+    """A whole non-streaming answer in OpenAI's shape."""
+
+    body: bytes
+    usage: Usage | None
+    """None when the provider reported none: the caller counts `text` instead."""
+    text: str = ""
+    """All generated text (content, reasoning, tool arguments); may be "" when `usage` is known."""
+
+
+class StreamDecoder(Protocol):
+    """One streamed answer: upstream bytes in, whole OpenAI SSE events out. Never shared."""
+
+    usage: Usage | None
+    """The provider's report, as far as it has come."""
+    finished: bool
+    """The upstream said that the answer is complete (`[DONE]`, `message_stop`)."""
+    error: KoradError | None
+    """An error the upstream sent in place of (the rest of) the answer; nothing follows it."""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what the client gets for `chunk`: complete `data:` events, never `[DONE]`.
+
+        May be b"". Any chunking of the upstream's bytes gives the same output. An event
+        still incomplete is kept back, so that what was sent always ends between two events.
+        Raises UpstreamError (502, `upstream_broken`) for bytes that are not this dialect.
+        """
+        ...
+
+    def generated_text(self) -> str:
+        """Return the generated text not yet taken by this method (content, reasoning, arguments).
+
+        Used to count an answer whose usage never came. Taking it frees it.
+        """
+        ...
+
+    def generated_chars(self) -> int:
+        """Return how many characters (or bytes) `generated_text` would give now."""
+        ...
+
+
+class DialectCodec(Protocol):
+    """What korad must know to speak a dialect."""
+
+    path: str
+    """Appended to the provider's base path, e.g. "/chat/completions"."""
+    headers: tuple[tuple[str, str], ...]
+    """Request headers that every call in this dialect carries."""
+    head_after_first_event: bool
+    """A 200 may still turn out to be an error: hold the client's head until `feed` gave bytes."""
+
+    def build_body(self, request: ChatRequest, target: Target) -> bytes:
+        """Return the upstream request body. Raises ClientError for what cannot be honoured."""
+        ...
+
+    def open_stream(self, request: ChatRequest, target: Target) -> StreamDecoder:
+        """Return a decoder for the streamed answer to `request`."""
+        ...
+
+    def read_completion(self, body: bytes, request: ChatRequest, target: Target) -> Completion:
+        """Translate a whole 2xx answer. Raises UpstreamError (502) when it is not one."""
+        ...
+
+    def read_error(self, status: int, body: bytes) -> KoradError:
+        """Translate an upstream error answer (status >= 400), whatever its body is."""
+        ...

@@ -1,0 +1,43 @@
+"""A provider's error answer in OpenAI's shape: the same status, a scrubbed message."""
+
+from __future__ import annotations
+
+import re
+
+from korad.errors import UpstreamRefused
+
+MESSAGE_CHARS_MAX = 2_000
+
+# Providers quote (parts of) the key they were given: "Incorrect API key provided: sk-pr***cdef".
+_CREDENTIAL = re.compile(r"\b(?:sk|gsk|xai|key|AIza|Bearer)[-_ ]?[A-Za-z0-9_*.\-]{6,}")
+
+_KIND_OF_STATUS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    404: "invalid_request_error",
+    409: "invalid_request_error",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+
+
+def refusal(
+    status: int,
+    message: str | None = None,
+    *,
+    kind: str | None = None,
+    code: str | None = None,
+    param: str | None = None,
+) -> UpstreamRefused:
+    """Return the error to pass on; what the provider left out is filled in from the status."""
+    text = (message or f"The provider answered with status {status}.")[:MESSAGE_CHARS_MAX]
+    return UpstreamRefused(
+        status,
+        _CREDENTIAL.sub("***", text),
+        kind=kind or _KIND_OF_STATUS.get(status, "upstream_error"),
+        code=code,
+        param=param,
+    )

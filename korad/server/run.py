@@ -1,0 +1,88 @@
+"""From settings to a serving process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from korad.adapters.shared_pages import make_pages
+from korad.adapters.tokenizer import load_encode
+from korad.app import DEMO_KEY, App
+from korad.config import Settings, demo_settings
+from korad.server.demo import start_simulator
+from korad.server.sockets import bind, resolve
+from korad.server.supervisor import Supervisor
+from korad.server.worker import run_worker
+
+STOP_GRACE_S = 5.0
+"""On top of the drain: time a worker gets to close what is left."""
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code. Raises OSError: cannot listen."""
+    logging.basicConfig(stream=sys.stderr, format="korad: %(levelname)s %(message)s")
+    stop_demo: Callable[[], None] | None = None
+    if settings.demo:
+        openai_url, anthropic_url, stop_demo = start_simulator()
+        settings = demo_settings(settings, openai_url, anthropic_url)
+    try:
+        return _serve(settings)
+    finally:
+        if stop_demo is not None:
+            stop_demo()
+
+
+def _serve(settings: Settings) -> int:
+    server = settings.server
+    share = server.workers > 1
+    addresses = resolve(server.host, server.port)
+    # Bound but not listening, the first sockets only hold the port for the workers' own.
+    held = bind(addresses, share=share)
+    port = held[0].getsockname()[1]
+    settings = replace(settings, server=replace(server, port=port))
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    encode = load_encode(settings.state_dir)
+    pages = make_pages(server.workers)
+
+    def ready(app: App) -> None:
+        print(banner(settings, has_keys=app.has_keys), flush=True)
+
+    if not share:
+        run_worker(settings, held, encode=encode, pages=pages, worker=0, ready=ready)
+        return 0
+
+    def work(index: int) -> None:
+        sockets = bind([(each.family, each.getsockname()) for each in held], share=True)
+        for each in held:
+            each.close()
+        run_worker(
+            settings,
+            sockets,
+            encode=encode,
+            pages=pages,
+            worker=index,
+            ready=ready if index == 0 else lambda app: None,
+        )
+
+    stop_timeout_s = server.drain_timeout_s + STOP_GRACE_S
+    return Supervisor(server.workers, work, stop_timeout_s=stop_timeout_s).run()
+
+
+def banner(settings: Settings, *, has_keys: bool) -> str:
+    """Return what a person at the terminal needs to know at the start."""
+    server = settings.server
+    host = "localhost" if server.host in ("localhost", "127.0.0.1", "::1") else server.host
+    lines = [f"korad is listening on http://{host}:{server.port}/v1"]
+    if settings.demo:
+        lines += [
+            "DEMO MODE: no provider is called. Every model is a built-in simulator, every answer",
+            f"is made up, and the key {DEMO_KEY} exists. Set OPENAI_API_KEY or",
+            "ANTHROPIC_API_KEY (or write a korad.toml) to serve real providers.",
+        ]
+    else:
+        lines.append(f"providers: {', '.join(sorted(settings.providers))}")
+        if not has_keys:
+            lines.append("no virtual key exists yet; create one:  korad keys create --name NAME")
+    return "\n".join(lines)

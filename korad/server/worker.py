@@ -1,0 +1,77 @@
+"""One worker process: an event loop, an `App`, and the wait for a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+
+import uvloop
+
+from korad.adapters.shared_pages import SharedPages
+from korad.app import App
+from korad.config import Settings
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_KEPT_BYTES = 64 * 1024 * 1024
+_GC_YOUNG = 50_000
+"""Container allocations between collections: an exchange leaves no cycles behind, so the default
+of 700 would look at live objects for nothing, several times per hundred requests."""
+
+Encode = Callable[[str], Sequence[int]]
+
+
+def run_worker(  # noqa: PLR0913 - what a worker is made of
+    settings: Settings,
+    sockets: Sequence[socket.socket],
+    *,
+    encode: Encode,
+    pages: SharedPages,
+    worker: int,
+    ready: Callable[[App], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT, drain, return."""
+    keep_freed_memory()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, sockets, encode, pages, worker, ready))
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what a big body freed: giving it back and faulting it in again costs a
+    200 KB request more than parsing it (203 us against 410).
+    """
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:
+        return  # musl has no such knob
+    mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+    mallopt(_M_TRIM_THRESHOLD, 2 * _KEPT_BYTES)
+    mallopt(_M_TOP_PAD, _KEPT_BYTES // 16)
+
+
+async def _serve(  # noqa: PLR0913
+    settings: Settings,
+    sockets: Sequence[socket.socket],
+    encode: Encode,
+    pages: SharedPages,
+    worker: int,
+    ready: Callable[[App], None],
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = App(settings, encode=encode, pages=pages, worker=worker)
+    await app.start(sockets)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_YOUNG, 20, 50)
+    ready(app)
+    await stop.wait()
+    await app.stop()

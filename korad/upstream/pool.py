@@ -1,0 +1,191 @@
+"""Connections to providers: reuse the warmest, open up to the cap, queue a little, retry once."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+
+from korad.domain.exchange import UpstreamCall
+from korad.domain.upstream import Origin, Provider
+from korad.errors import KoradError, server_error, upstream_error
+from korad.ports import Deadlines
+from korad.upstream.connection import Listener, UpstreamConnection
+from korad.upstream.tls import client_context
+
+IDLE_S_MAX = 55.0
+"""How long an idle connection is kept: common servers and balancers close theirs after 60 s."""
+WAITING_MAX = 1_000
+"""Requests that may wait for one of a provider's connections."""
+
+
+class Pool:
+    """One site per provider row."""
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
+        self._sites: dict[str, Site] = {}
+
+    def send(self, call: UpstreamCall, listener: Listener) -> Pending:
+        """Send `call` and tell `listener` about it; return the handle that cancels it."""
+        site = self._sites.get(call.provider.name)
+        if site is None:
+            site = self._sites[call.provider.name] = Site(call.provider, self._deadlines)
+        return site.send(call.head, call.body, listener)
+
+    async def close(self) -> None:
+        """Close idle connections and stop connecting."""
+        for site in self._sites.values():
+            await site.close()
+
+
+class Pending:
+    """A request on its way: waiting, connecting, or on a connection."""
+
+    __slots__ = ("body", "connection", "head", "listener", "task")
+
+    def __init__(self, head: bytes, body: bytes, listener: Listener) -> None:
+        self.head = head
+        self.body = body
+        self.listener: Listener | None = listener
+        self.connection: UpstreamConnection | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def cancel(self) -> None:
+        """Drop the request wherever it is; the listener hears nothing more."""
+        self.listener = None
+        if self.connection is not None:
+            self.connection.cancel()
+
+    def pause(self) -> None:
+        """Stop reading the answer."""
+        if self.connection is not None:
+            self.connection.pause()
+
+    def resume(self) -> None:
+        """Read the answer again."""
+        if self.connection is not None:
+            self.connection.resume()
+
+
+class Site:
+    """The connections of one provider row."""
+
+    def __init__(self, provider: Provider, deadlines: Deadlines) -> None:
+        self.deadlines = deadlines
+        self._provider = provider
+        self._tls = client_context() if provider.origin.scheme == "https" else None
+        self._idle: list[UpstreamConnection] = []
+        self._open = 0
+        self._waiting: deque[Pending] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, head: bytes, body: bytes, listener: Listener) -> Pending:
+        """Send on an idle connection, else open one, else wait for one."""
+        pending = Pending(head, body, listener)
+        idle = self._idle
+        while idle:
+            # Last in, first out: the warmest connection, and the others may go idle and close.
+            connection = idle.pop()
+            if connection.is_usable:
+                pending.connection = connection
+                connection.send(head, body, listener)
+                return pending
+        if self._open < self._provider.connections_max:
+            self._connect(pending)
+        elif len(self._waiting) < WAITING_MAX:
+            self._waiting.append(pending)
+        else:
+            raise server_error(
+                503,
+                f"Too many requests wait for the provider '{self._provider.name}'.",
+                "overloaded",
+                retry_after_s=1,
+            )
+        return pending
+
+    def retry(self, head: bytes, body: bytes, listener: Listener) -> None:
+        """Send once more, on a connection that is certainly new."""
+        pending = Pending(head, body, listener)
+        # The relay still holds the first handle; the listener is told of the new connection.
+        listener.on_retry(pending)
+        self._connect(pending)
+
+    def released(self, connection: UpstreamConnection) -> None:
+        """Take back a connection whose answer is complete."""
+        waiting = self._waiting
+        while waiting:
+            pending = waiting.popleft()
+            if pending.listener is not None:
+                pending.connection = connection
+                connection.send(pending.head, pending.body, pending.listener)
+                return
+        connection.deadline = self.deadlines.now + IDLE_S_MAX
+        self._idle.append(connection)
+
+    def closed(self, connection: UpstreamConnection) -> None:
+        """Forget a connection that is gone, and open another if somebody waits."""
+        self._open -= 1
+        self.deadlines.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._serve_waiting()
+
+    async def close(self) -> None:
+        """Close idle connections and stop connecting."""
+        for connection in list(self._idle):
+            connection.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _serve_waiting(self) -> None:
+        while self._waiting and self._open < self._provider.connections_max:
+            pending = self._waiting.popleft()
+            if pending.listener is not None:
+                self._connect(pending)
+
+    def _connect(self, pending: Pending) -> None:
+        self._open += 1
+        task = asyncio.get_running_loop().create_task(self._open_connection(pending))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open_connection(self, pending: Pending) -> None:
+        origin, timeouts = self._provider.origin, self._provider.timeouts
+        connection = UpstreamConnection(self, timeouts)
+        try:
+            async with asyncio.timeout(timeouts.connect_s):
+                await asyncio.get_running_loop().create_connection(
+                    lambda: connection, origin.host, origin.port, ssl=self._tls
+                )
+        except (OSError, TimeoutError, asyncio.CancelledError) as error:
+            self._open -= 1
+            self._serve_waiting()
+            if pending.listener is not None:
+                pending.listener.on_failure(_unreachable(origin, error))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return
+        connection.deadline = self.deadlines.now + IDLE_S_MAX
+        self.deadlines.add(connection)
+        if pending.listener is None:
+            # Its client left while we connected: the connection serves the next one.
+            self.released(connection)
+        elif connection.is_usable:
+            pending.connection = connection
+            connection.send(pending.head, pending.body, pending.listener)
+        else:
+            pending.listener.on_failure(_unreachable(origin, None))
+
+
+def _unreachable(origin: Origin, error: BaseException | None) -> KoradError:
+    if isinstance(error, TimeoutError):
+        return upstream_error(504, "Connecting to the provider timed out.", "upstream_timeout")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return upstream_error(
+            502, "The provider's TLS certificate could not be verified.", "upstream_unreachable"
+        )
+    return upstream_error(
+        502, f"The provider at {origin.host} could not be reached.", "upstream_unreachable"
+    )

@@ -1,0 +1,349 @@
+"""Carry one exchange: client bytes to the core, the core's bytes to the provider, and back.
+
+Both lanes use it. It is called by the two sockets (never by a task of its own), writes once per
+event of the other side, and is the only place where an exchange ends: every way an answer can
+come to its end (complete, refused, client gone, provider gone, deadline, our own bug) passes
+`_settle`, which acts once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from korad.domain.exchange import Outcome, RequestHead
+from korad.errors import KoradError, UpstreamRefused, server_error, upstream_error
+from korad.upstream import AnswerHead
+from korad.upstream.pool import Pending
+from korad.web.answer_headers import passed_on
+from korad.web.shell import Shell
+from korad.wire.http1 import chunk, last_chunk
+
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
+"""Longest non-streaming answer kept in memory until its usage is known."""
+
+_log = logging.getLogger("korad")
+
+
+class Client(Protocol):
+    """The near end of a relay."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def relay_done(self, *, keep_alive: bool) -> None:
+        """Take the connection back: the answer is wholly written."""
+
+
+class Relay:
+    """One exchange under way between a client connection and an upstream connection."""
+
+    __slots__ = (
+        "_body", "_body_bytes", "_chunked", "_client", "_close", "_exchange", "_failure",
+        "_folds", "_head_sent", "_held", "_pending", "_settled", "_shell", "_waiting_for_count",
+    )  # fmt: skip
+
+    def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
+        self._shell = shell
+        self._client: Client | None = client
+        self._exchange = shell.begin()
+        self._close = not keep_alive
+        self._chunked = chunked
+        """False for an HTTP/1.0 client: a stream then ends with the connection."""
+        self._pending: Pending | None = None
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._held = b""
+        self._head_sent = False
+        self._failure: KoradError | None = None
+        self._waiting_for_count = False
+        self._folds = 0
+        self._settled = False
+
+    # ── the request ──────────────────────────────────────────────────────────────────────────
+
+    def start(self, head: RequestHead, body: bytes) -> None:
+        """Take a whole request and send it upstream, or answer why not."""
+        shell, exchange = self._shell, self._exchange
+        try:
+            refusal = shell.refusal()
+            if refusal is not None:
+                self._close = True
+                raise refusal
+            exchange.admit(head, body, now_s=shell.clock.now_s())
+            exchange.optimize()
+            self._pending = shell.pool.send(exchange.dispatch(), self)
+        except KoradError as error:
+            self._refuse(error, Outcome.REFUSED)
+            return
+        except Exception:
+            self._bug()
+            return
+        request = exchange.request
+        if request is not None and request.stream:
+            self._count_prompt()
+
+    def refuse(self, error: KoradError) -> None:
+        """Answer a request that cannot even be taken (too large, not readable)."""
+        self._refuse(error, Outcome.REFUSED)
+
+    # ── the client's socket says ─────────────────────────────────────────────────────────────
+
+    def client_gone(self) -> None:
+        """Cancel the upstream; what was consumed is still billed."""
+        self._client = None
+        if self._pending is not None:
+            self._pending.cancel()
+        self._finish(Outcome.CLIENT_ABORTED)
+
+    def pause(self) -> None:
+        """Read no more from the provider: the client does not keep up."""
+        if self._pending is not None:
+            self._pending.pause()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._pending is not None:
+            self._pending.resume()
+
+    # ── the provider's socket says (upstream.Listener) ───────────────────────────────────────
+
+    def on_sent(self) -> None:
+        """Note when the request went out."""
+        self._exchange.note_sent(self._shell.clock.monotonic_ns())
+
+    def on_retry(self, pending: object) -> None:
+        """Hold the new handle: the request goes out again."""
+        assert isinstance(pending, Pending)
+        self._pending = pending
+
+    def on_head(self, head: AnswerHead) -> None:
+        """Take the answer's head; a stream's goes to the client at once where it may."""
+        facts = passed_on(head.headers)
+        exchange = self._exchange
+        exchange.begin(
+            head.status, facts.lines, facts.request_id, self._shell.clock.monotonic_ns()
+        )
+        if facts.encoded:
+            self._fail(_broken("The provider compressed its answer, though asked not to."))
+        elif exchange.decoder is not None:
+            if not facts.event_stream:
+                self._fail(_broken("The provider answered a stream request without a stream."))
+            elif not exchange.destination.codec.head_after_first_event:  # type: ignore[union-attr]
+                self._send(b"")
+
+    def on_body(self, data: bytes) -> None:
+        """Pass a piece of a stream on, or keep a piece of a whole answer."""
+        if self._settled or self._failure is not None:
+            return
+        exchange = self._exchange
+        if exchange.decoder is None:
+            self._body.append(data)
+            self._body_bytes += len(data)
+            if self._body_bytes > ANSWER_BYTES_MAX:
+                self._fail(_broken("The provider's answer is too large."))
+            return
+        try:
+            events = exchange.feed(data)
+        except KoradError as error:
+            self._fail(error)
+            return
+        except Exception:
+            self._bug()
+            return
+        decoder = exchange.decoder
+        if decoder.finished or decoder.error is not None:
+            self._end_stream(events)
+        elif events:
+            self._send(events)
+            self._fold_text()
+
+    def on_end(self) -> None:
+        """The answer is complete; for a stream that said so itself, nothing is left to do."""
+        if self._settled or self._failure is not None or self._waiting_for_count:
+            return
+        exchange = self._exchange
+        try:
+            if exchange.decoder is None:
+                exchange.read(b"".join(self._body), self._shell.clock.monotonic_ns())
+                self._finish(Outcome.COMPLETED)
+            else:
+                self._end_stream(b"")
+        except UpstreamRefused as error:
+            self._refuse(error, Outcome.UPSTREAM_REFUSED)
+        except KoradError as error:
+            self._refuse(error, Outcome.UPSTREAM_FAILED)
+        except Exception:
+            self._bug()
+
+    def on_failure(self, error: KoradError) -> None:
+        """No (complete) answer will come."""
+        self._pending = None
+        if not self._settled and not self._waiting_for_count:
+            self._fail(error, upstream_gone=True)
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────
+
+    def _send(self, events: bytes) -> None:
+        """Write events, with the head before the first; hold them while the head waits."""
+        client = self._client
+        if client is None:
+            return
+        if self._head_sent:
+            client.write(chunk(events) if self._chunked else events)
+            return
+        if self._exchange.counted_prompt is None:
+            self._held += events
+            return
+        events, self._held = self._held + events, b""
+        framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
+        self._head_sent = True
+        head = self._exchange.stream_head(framing + self._shell.lines(close=self._close))
+        client.write(head + (chunk(events) if self._chunked else events) if events else head)
+
+    def _end_stream(self, events: bytes) -> None:
+        """The stream said it is complete, or broke off saying so, or just ended."""
+        exchange = self._exchange
+        decoder = exchange.decoder
+        assert decoder is not None
+        exchange.end_stream(self._shell.clock.monotonic_ns())
+        self._held += events
+        if decoder.error is not None:
+            self._failure = decoder.error
+        elif not decoder.finished:
+            self._failure = _broken("The provider's stream ended before it was complete.")
+        self._finish(Outcome.COMPLETED if self._failure is None else Outcome.UPSTREAM_FAILED)
+
+    def _fail(self, error: KoradError, *, upstream_gone: bool = False) -> None:
+        """End an exchange whose provider broke off."""
+        if self._pending is not None and not upstream_gone:
+            self._pending.cancel()
+        self._failure = error
+        if self._exchange.decoder is not None and self._head_sent:
+            self._exchange.end_stream(self._shell.clock.monotonic_ns())
+            self._finish(Outcome.UPSTREAM_FAILED)
+        else:
+            self._refuse(error, Outcome.UPSTREAM_FAILED)
+
+    def _count_prompt(self) -> None:
+        """A stream's head tells the prompt's tokens: count them while the provider works."""
+        exchange = self._exchange
+        if exchange.is_quick_to_count:
+            exchange.count_prompt()
+        elif not self._settled:
+            self._shell.offload(exchange.count_prompt, self._prompt_counted)
+
+    def _prompt_counted(self, raised: BaseException | None) -> None:
+        if raised is not None:
+            self._bug(raised)
+        elif self._settled or self._waiting_for_count:
+            return
+        elif self._exchange.decoder is not None and not self._head_sent:
+            waits = self._exchange.destination.codec.head_after_first_event  # type: ignore[union-attr]
+            if self._held or not waits:
+                self._send(b"")
+
+    def _fold_text(self) -> None:
+        text = self._exchange.take_text()
+        if text is None:
+            return
+        counter, exchange = self._shell.rooms.counter, self._exchange
+        self._folds += 1
+
+        def folded(raised: BaseException | None) -> None:
+            self._folds -= 1
+            if raised is not None:
+                self._bug(raised)
+
+        self._shell.offload(lambda: exchange.add_counted(counter.count_text(text)), folded)
+
+    def _finish(self, outcome: Outcome) -> None:
+        """Count what must be counted, then write the end and settle."""
+        if self._settled or self._waiting_for_count:
+            return
+        exchange = self._exchange
+        if outcome is Outcome.CLIENT_ABORTED and exchange.decoder is not None:
+            exchange.end_stream(self._shell.clock.monotonic_ns())
+        waits_for_head = exchange.decoder is not None and exchange.counted_prompt is None
+        counts = (exchange.owes(outcome) and exchange.needs_count) or waits_for_head
+        if not counts:
+            self._write_end(outcome)
+        elif exchange.is_quick_to_count and not self._folds:
+            exchange.count()
+            self._write_end(outcome)
+        else:
+            self._waiting_for_count = True
+            work = exchange.count if exchange.needs_count else exchange.count_prompt
+            self._shell.offload(work, lambda raised: self._counted(raised, outcome))
+
+    def _counted(self, raised: BaseException | None, outcome: Outcome) -> None:
+        self._waiting_for_count = False
+        if raised is not None:
+            self._bug(raised)
+        else:
+            self._write_end(outcome)
+
+    def _write_end(self, outcome: Outcome) -> None:
+        exchange, client, shell = self._exchange, self._client, self._shell
+        if client is None:
+            outcome = Outcome.CLIENT_ABORTED
+        elif exchange.decoder is None:
+            client.write(exchange.answer(shell.lines(close=self._close)))
+        elif self._failure is not None and not self._head_sent and not self._held:
+            self._refuse(self._failure, outcome)
+            return
+        else:
+            self._write_stream_end(client)
+        self._settle(outcome)
+
+    def _write_stream_end(self, client: Client) -> None:
+        exchange = self._exchange
+        failed = self._failure
+        last, trailers = (
+            exchange.stream_tail() if failed is None else exchange.stream_error(failed)
+        )
+        events, self._held = self._held + last, b""
+        head = b""
+        if not self._head_sent:
+            framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
+            head = exchange.stream_head(framing + self._shell.lines(close=self._close))
+            self._head_sent = True
+        body = chunk(events) + last_chunk(trailers) if self._chunked else events
+        client.write(head + body)
+
+    def _refuse(self, error: KoradError, outcome: Outcome) -> None:
+        """Answer with an error; no byte of an answer has been sent."""
+        if self._settled:
+            return
+        if self._client is None:
+            outcome = Outcome.CLIENT_ABORTED
+        else:
+            answer = self._exchange.refuse(error, self._shell.lines(close=self._close))
+            self._client.write(answer)
+        self._settle(outcome)
+
+    def _bug(self, raised: BaseException | None = None) -> None:
+        """Our own mistake: a log line, and an answer without detail."""
+        _log.error("internal error in exchange %s", self._exchange.request_id, exc_info=raised or True)
+        error = server_error(500, "The server had an error.", "internal_error")
+        if self._pending is not None:
+            self._pending.cancel()
+        self._close = True
+        if not self._head_sent:
+            self._refuse(error, Outcome.UPSTREAM_FAILED)
+        elif not self._settled:
+            # The stream has begun and cannot be finished honestly: cut it.
+            self._settle(Outcome.UPSTREAM_FAILED)
+
+    def _settle(self, outcome: Outcome) -> None:
+        self._settled = True
+        shell, client = self._shell, self._client
+        record = self._exchange.settle(outcome, shell.clock.monotonic_ns())
+        self._client = self._pending = None
+        shell.end(record)
+        if client is not None:
+            client.relay_done(keep_alive=not self._close)
+
+
+def _broken(message: str) -> KoradError:
+    return upstream_error(502, message, "upstream_broken")

@@ -1,0 +1,85 @@
+"""The URL table of the aiohttp application, and the error shape of everything it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from korad.errors import ClientError, KoradError, server_error
+from korad.web.chat_completions import chat_completions, expect_continue
+from korad.web.control import ControlPlane
+from korad.web.fast_lane import FastLane
+from korad.web.shell import Shell
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def application(shell: Shell, control: ControlPlane) -> web.Application:
+    """Return the application behind the fast lane."""
+    app = web.Application(middlewares=[_openai_errors(shell)])
+    routes = app.router
+    routes.add_post(
+        "/v1/chat/completions",
+        chat_completions(shell),
+        expect_handler=expect_continue(shell),
+    )
+    routes.add_get("/v1/models", control.models)
+    routes.add_get("/v1/models/{model:.+}", control.model)
+    routes.add_get("/v1/korad/requests/{request_id}", control.request)
+    routes.add_get("/livez", control.livez)
+    routes.add_get("/healthz", control.livez)
+    routes.add_get("/readyz", control.readyz)
+    if shell.settings.metrics:
+        routes.add_get("/metrics", control.metrics)
+    return app
+
+
+def _openai_errors(shell: Shell) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        protocol = request.protocol
+        try:
+            return await handler(request)
+        except KoradError as error:
+            return _error_response(error, shell, close=not request.content.at_eof())
+        except web.HTTPException as raised:
+            return _error_response(
+                _of_aiohttp(raised, request), shell, close=not request.content.at_eof()
+            )
+        finally:
+            if isinstance(protocol, FastLane):
+                protocol.await_next_request()
+
+    return middleware
+
+
+def _error_response(error: KoradError, shell: Shell, *, close: bool) -> web.Response:
+    response = web.Response(
+        status=error.status, body=error.body(), content_type="application/json"
+    )
+    for name, text in error.headers:
+        response.headers[name] = text
+    response.headers["x-request-id"] = shell.new_request_id()
+    if close:
+        # What is left of the body must not be read as the next request.
+        response.force_close()
+    return response
+
+
+def _of_aiohttp(raised: web.HTTPException, request: web.Request) -> KoradError:
+    kind = "invalid_request_error"
+    if isinstance(raised, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(raised.allowed_methods))
+        return ClientError(
+            405,
+            f"The method {request.method} is not allowed here.",
+            kind=kind,
+            code="method_not_allowed",
+            headers=(("Allow", allowed),),
+        )
+    if raised.status == 404:
+        return ClientError(404, f"Unknown path: {request.path[:200]}", kind=kind, code="not_found")
+    if raised.status >= 500:
+        return server_error(raised.status, "The server had an error.", "internal_error")
+    return ClientError(raised.status, raised.reason, kind=kind, code="bad_request")

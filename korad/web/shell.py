@@ -1,0 +1,105 @@
+"""What a relay needs of the process around it: time, ids, threads, the pool, the record's readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+
+from korad.clock import SystemClock
+from korad.config import ServerSettings
+from korad.domain.exchange import ExchangeRecord
+from korad.errors import KoradError, server_error
+from korad.exchange import Exchange
+from korad.ports import Deadlines, RecordSink
+from korad.rooms import Rooms
+from korad.upstream import Pool
+from korad.web.heads import HeadReader
+
+RETRY_AFTER_S = 1
+
+
+class Shell:
+    """One worker's surroundings, wired by the composition root."""
+
+    def __init__(  # noqa: PLR0913 - one argument per part
+        self,
+        *,
+        rooms: Rooms,
+        pool: Pool,
+        deadlines: Deadlines,
+        heads: HeadReader,
+        records: RecordSink,
+        new_request_id: Callable[[], str],
+        settings: ServerSettings,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        self.rooms = rooms
+        self.pool = pool
+        self.deadlines = deadlines
+        self.heads = heads
+        self.settings = settings
+        self.records = records
+        self.new_request_id = new_request_id
+        self.clock = SystemClock()
+        self.draining = False
+        self.inflight = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._threads = threads
+        self._date_s = 0
+        self._date_line = b""
+
+    def begin(self) -> Exchange:
+        """Return a new exchange and count it in flight."""
+        self.inflight += 1
+        clock = self.clock
+        return Exchange(
+            self.rooms,
+            self.new_request_id(),
+            now_ms=clock.now_ns() // 1_000_000,
+            now_ns=clock.monotonic_ns(),
+        )
+
+    def end(self, record: ExchangeRecord) -> None:
+        """Hand the figures of a settled exchange to those who keep them."""
+        self.inflight -= 1
+        if not self.inflight:
+            self.idle.set()
+        self.records.note(record)
+
+    def refusal(self) -> KoradError | None:
+        """Return why no further exchange is taken now, or None."""
+        if self.draining:
+            return server_error(503, "korad is stopping.", "draining", retry_after_s=RETRY_AFTER_S)
+        if self.inflight > self.settings.inflight_max:
+            return server_error(
+                503, "korad has too much to do.", "overloaded", retry_after_s=RETRY_AFTER_S
+            )
+        return None
+
+    def offload(self, work: Callable[[], object], then: Callable[[BaseException | None], None]) -> None:
+        """Run `work` in a thread, then call `then` on the loop with what it raised, if anything.
+
+        One thread: works and their continuations keep their order.
+        """
+        loop = asyncio.get_running_loop()
+
+        def run() -> None:
+            error: BaseException | None = None
+            try:
+                work()
+            except BaseException as raised:  # noqa: BLE001 - handed to the loop, which reports it
+                error = raised
+            loop.call_soon_threadsafe(then, error)
+
+        self._threads.submit(run)
+
+    def lines(self, *, close: bool = False) -> bytes:
+        """Return the header lines every answer ends with."""
+        now_s = self.clock.now_s()
+        if now_s != self._date_s:
+            self._date_s = now_s
+            self._date_line = f"Date: {formatdate(now_s, usegmt=True)}\r\nServer: korad\r\n".encode()
+        return self._date_line + b"Connection: close\r\n" if close else self._date_line

@@ -1,0 +1,86 @@
+"""Server-sent events as bytes: find where events end, whatever the chunking.
+
+Only what OpenAI-dialect streams need: an event ends at an empty line, lines end with LF, CRLF or
+CR (WHATWG HTML, "Parsing an event stream").
+"""
+
+from __future__ import annotations
+
+import re
+
+from korad.errors import upstream_error
+
+EVENT_BYTES_MAX = 8 * 1024 * 1024
+"""Longest event kept while its end has not come; an image delta is a few MiB."""
+
+DONE = b"data: [DONE]\n\n"
+
+_EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
+
+
+class EventSplitter:
+    """Cut a byte stream after its last complete event."""
+
+    __slots__ = ("_tail",)
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return all complete events so far unreturned; keep the rest.
+
+        Raises UpstreamError when an event grows over EVENT_BYTES_MAX.
+        """
+        if not self._tail and chunk.endswith(b"\n\n"):
+            return chunk
+        data = self._tail + chunk
+        end = _last_event_end(data, len(self._tail))
+        self._tail = data[end:]
+        if len(self._tail) > EVENT_BYTES_MAX:
+            raise upstream_error(502, "The provider sent an endless event.", "upstream_broken")
+        return data[:end]
+
+    @property
+    def pending(self) -> bytes:
+        """The bytes of an event whose end has not come."""
+        return self._tail
+
+
+def _last_event_end(data: bytes, searched: int) -> int:
+    """Return the index after the last blank line of `data`, 0 when there is none.
+
+    A blank line is at most 4 bytes, so `searched` bytes already looked at are skipped but 3.
+    """
+    start = max(0, searched - 3)
+    # The common terminator first: rfind is a memory scan, the pattern is not.
+    end = data.rfind(b"\n\n", start)
+    end = end + 2 if end >= 0 else 0
+    if b"\r" in data:
+        for match in _EVENT_END.finditer(data, max(start, end - 3, 0)):
+            end = max(end, match.end())
+    return end
+
+
+def split_events(events: bytes) -> list[bytes]:
+    """Return whole events one by one, each with its terminating blank line."""
+    if b"\r" not in events:
+        return [event + b"\n\n" for event in events.split(b"\n\n") if event]
+    parts, position = [], 0
+    for match in _EVENT_END.finditer(events):
+        parts.append(events[position : match.end()])
+        position = match.end()
+    return [part for part in parts if part.strip()]
+
+
+def event_data(event: bytes) -> bytes:
+    """Return the joined `data:` lines of one event, b"" when it has none (comments, pings)."""
+    lines = []
+    for line in event.splitlines():
+        if line.startswith(b"data:"):
+            lines.append(line[6:] if line[5:6] == b" " else line[5:])
+    return b"\n".join(lines)
+
+
+def data_event(data: bytes) -> bytes:
+    """Return `data` (one line) as an event."""
+    return b"data: " + data + b"\n\n"

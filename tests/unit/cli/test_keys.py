@@ -1,0 +1,194 @@
+"""`korad keys`, verb by verb, on a store of its own."""
+
+from __future__ import annotations
+
+import argparse
+
+import orjson
+import pytest
+
+from korad.adapters.key_store import open_key_store
+from korad.cli import keys
+
+
+@pytest.fixture
+def korad_keys(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("korad.cli.options.read_environment", dict)
+
+    def run(*words):
+        parser = argparse.ArgumentParser(prog="korad")
+        keys.add_parser(parser.add_subparsers())
+        try:
+            arguments = parser.parse_args(["keys", *words, "--state-dir", str(tmp_path / "state")])
+            code = keys.run(arguments)
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def stored(tmp_path):
+    def get(reference):
+        with open_key_store(tmp_path / "state") as store:
+            return store.get(reference)
+
+    return get
+
+
+def test_create_prints_the_key_once_with_a_command_to_try_it(korad_keys, stored):
+    code, out, err = korad_keys("create", "--name", "alice")
+    secret = next(line.strip() for line in out.splitlines() if line.startswith("  sk-bf-"))
+
+    assert (code, err) == (0, "")
+    assert stored(secret).name == "alice"
+    assert f"-H 'x-bf-vk: {secret}'" in out
+    assert "curl http://localhost:8084/v1/chat/completions" in out
+    assert secret not in korad_keys("list")[1] + korad_keys("show", "alice")[1]
+
+
+def test_create_prints_one_object_as_json(korad_keys, stored):
+    code, out, _ = korad_keys("create", "--name", "alice", "--level", "HIGH", "--json")
+    shown = orjson.loads(out)
+
+    assert code == 0
+    assert stored(shown["key"]).key_id == shown["id"]
+    assert (shown["name"], shown["level"], shown["state"]) == ("alice", "high", "active")
+
+
+def test_create_takes_every_setting(korad_keys, stored):
+    options = "--level low --margin 1.2 --expires 2099-01-01 --allow-provider openai"
+    models = "--allow-model openai/gpt-4o --allow-model gpt-5*"
+    korad_keys("create", "--name", "alice", *options.split(), *models.split())
+    key = stored("alice")
+
+    assert (key.level, key.margin_bp, key.expires_at_s) == ("low", 12_000, 4_070_908_800)
+    assert key.allowed_providers == frozenset({"openai"})
+    assert key.allowed_models == frozenset({"openai/gpt-4o", "gpt-5*"})
+
+
+def test_list_says_how_to_make_the_first_key(korad_keys):
+    code, out, _ = korad_keys("list")
+
+    assert code == 0
+    assert "korad keys create --name" in out
+    assert orjson.loads(korad_keys("list", "--json")[1]) == []
+
+
+def test_list_and_show_tell_the_same(korad_keys):
+    korad_keys("create", "--name", "alice")
+    korad_keys("create", "--name", "bob")
+    listed = orjson.loads(korad_keys("list", "--json")[1])
+    shown = [orjson.loads(korad_keys("show", name, "--json")[1]) for name in ("alice", "bob")]
+
+    assert shown == listed
+    assert [line.split()[1] for line in korad_keys("list")[1].splitlines()] == [
+        "NAME",
+        "alice",
+        "bob",
+    ]
+    assert "alice" in korad_keys("show", listed[0]["id"])[1]
+
+
+def test_revoke_makes_a_key_inactive_and_activate_takes_it_back(korad_keys, stored):
+    korad_keys("create", "--name", "alice")
+    code, out, _ = korad_keys("revoke", "alice")
+
+    assert (code, stored("alice").active) == (0, False)
+    assert "Revoked 'alice'" in out
+    assert orjson.loads(korad_keys("revoke", "alice", "--json")[1])["state"] == "revoked"
+    assert korad_keys("update", "alice", "--activate")[0] == 0
+    assert stored("alice").active
+
+
+def test_update_changes_only_what_is_named(korad_keys, stored):
+    korad_keys("create", "--name", "alice", "--level", "low", "--margin", "2")
+    former = stored("alice")
+    code, out, _ = korad_keys("update", "alice", "--margin", "1.1", "--name", "carol", "--json")
+    key = stored("carol")
+
+    assert code == 0
+    assert (key.key_id, key.level, key.margin_bp) == (former.key_id, "low", 11_000)
+    assert orjson.loads(out)["margin_bp"] == 11_000
+
+
+def test_update_clears_every_setting(korad_keys, stored):
+    settings = "--level low --margin 2 --expires 1d --allow-model a/b --allow-provider a"
+    cleared = "--level none --margin none --expires never --allow-model any --allow-provider any"
+    korad_keys("create", "--name", "alice", *settings.split())
+    before = stored("alice")
+    korad_keys("update", "alice", *cleared.split())
+    key = stored("alice")
+
+    assert None not in {before.level, before.margin_bp, before.expires_at_s}
+    assert (key.level, key.margin_bp, key.expires_at_s) == (None, None, None)
+    assert (key.allowed_models, key.allowed_providers) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "nobody"),
+        ("revoke", "nobody"),
+        ("update", "nobody", "--level", "low"),
+    ],
+)
+def test_a_key_that_is_not_there_exits_1_and_says_where_to_look(korad_keys, words):
+    code, out, err = korad_keys(*words)
+
+    assert (code, out) == (1, "")
+    assert "'nobody'" in err
+    assert "korad keys list" in err
+
+
+def test_a_mistyped_key_is_told_apart_and_not_repeated(korad_keys):
+    secret = orjson.loads(korad_keys("create", "--name", "alice", "--json")[1])["key"]
+    typo = secret[:-1] + ("a" if secret[-1] != "a" else "b")
+    code, _, err = korad_keys("show", typo)
+
+    assert code == 1
+    assert "mistyped" in err
+    assert typo not in err
+
+
+def test_a_name_that_is_taken_exits_1(korad_keys):
+    korad_keys("create", "--name", "alice")
+    code, out, err = korad_keys("create", "--name", "alice")
+
+    assert (code, out) == (1, "")
+    assert "choose another name" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("create",),
+        ("create", "--name", "vk_x"),
+        ("create", "--name", "a", "--level", "max"),
+        ("create", "--name", "a", "--margin", "x"),
+        ("create", "--name", "a", "--expires", "2020-01-01"),
+        ("create", "--name", "a", "--allow-model", "*-mini"),
+        ("create", "--name", "a", "--activate"),
+        ("show",),
+        ("update", "alice"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_2_and_makes_no_key(korad_keys, words):
+    code, out, err = korad_keys(*words)
+
+    assert (code, out) == (2, "")
+    assert err
+    assert orjson.loads(korad_keys("list", "--json")[1]) == []
+
+
+def test_a_store_that_cannot_be_used_exits_1(korad_keys, tmp_path):
+    (tmp_path / "state").touch()
+    code, _, err = korad_keys("list")
+
+    assert code == 1
+    assert str(tmp_path / "state") in err
