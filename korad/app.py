@@ -23,7 +23,7 @@ from korad.adapters.records import Records
 from korad.adapters.request_log import RequestLog
 from korad.adapters.shared_pages import SharedPages
 from korad.auth import KeyRing, digest_key
-from korad.clock import SystemClock
+from korad.clock import unix_s
 from korad.billing.pricebook import PriceBook
 from korad.config import Settings
 from korad.domain.identity import VirtualKey
@@ -72,7 +72,7 @@ class App:
             router=Router(settings.providers, settings.aliases),
             codecs={
                 Dialect.OPENAI: OpenAIDialect(),
-                Dialect.ANTHROPIC: AnthropicDialect(_capabilities(), now_s=SystemClock.now_s),
+                Dialect.ANTHROPIC: AnthropicDialect(_capabilities(), now_s=unix_s),
             },
             book=_price_book(settings, self._today),
             chain=Chain(),
@@ -118,7 +118,7 @@ class App:
         """Load the keys and listen on `sockets`."""
         loop = asyncio.get_running_loop()
         await self._watch.refresh()
-        self._wheel.start()
+        self._wheel.start(self._shell.note_date)
         if self._request_log is not None:
             self._request_log.start()
         await self._runner.setup()

@@ -74,10 +74,11 @@ class KeyRing:
     Inactive and expired keys stay in it: their holders are told 403, not 401.
     """
 
-    __slots__ = ("_by_digest", "_digest_of")
+    __slots__ = ("_digest_of", "by_digest")
 
     def __init__(self, keys: Iterable[VirtualKey] = ()) -> None:
-        self._by_digest: dict[bytes, VirtualKey] = {}
+        self.by_digest: dict[bytes, VirtualKey] = {}
+        """Read-only to others; a method call on every request would cost more than the look-up."""
         self._digest_of: dict[str, bytes] = {}
         self.apply(keys)
 
@@ -86,16 +87,16 @@ class KeyRing:
         for key in changes:
             former = self._digest_of.get(key.key_id)
             if former is not None and former != key.digest:
-                del self._by_digest[former]
+                del self.by_digest[former]
             self._digest_of[key.key_id] = key.digest
-            self._by_digest[key.digest] = key
+            self.by_digest[key.digest] = key
 
     def find(self, digest: bytes) -> VirtualKey | None:
         """Return the key stored under `digest`, or None."""
-        return self._by_digest.get(digest)
+        return self.by_digest.get(digest)
 
     def __len__(self) -> int:
-        return len(self._by_digest)
+        return len(self.by_digest)
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self)} keys)"
@@ -112,7 +113,7 @@ def authenticate(ring: KeyRing, digest: bytes | None, now_s: float) -> VirtualKe
             "No virtual key. Send it as 'x-bf-vk: sk-bf-...' or 'Authorization: Bearer sk-bf-...'.",
             "virtual_key_required",
         )
-    key = ring.find(digest)
+    key = ring.by_digest.get(digest)
     if key is None:
         raise authentication_error("Unknown virtual key.", "virtual_key_not_found")
     if not key.active:

@@ -102,7 +102,9 @@ def upstream_error(status: int, message: str, code: str) -> UpstreamError:
     return UpstreamError(status, message, kind="upstream_error", code=code)
 
 
-def server_error(status: int, message: str, code: str, *, retry_after_s: int | None = None) -> ServerError:
+def server_error(
+    status: int, message: str, code: str, *, retry_after_s: int | None = None
+) -> ServerError:
     """Return a 500 or 503 of type server_error, with `retry-after` where one is given."""
     headers = () if retry_after_s is None else (("retry-after", str(retry_after_s)),)
     return ServerError(status, message, kind="server_error", code=code, headers=headers)

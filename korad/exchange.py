@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import Enum
 
 from korad.auth import authenticate, authorize
-from korad.billing.rating import rate, savings_nano_usd
+from korad.billing.rating import rate
 from korad.domain.chat import ChatRequest
 from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
 from korad.domain.identity import VirtualKey
@@ -20,15 +20,16 @@ from korad.domain.money import Charge
 from korad.domain.usage import Usage
 from korad.errors import ExchangeStateError, KoradError
 from korad.metering import settle_usage
-from korad.optimizer import OptimizedPrompt
+from korad.optimizer import PASSTHROUGH, OptimizedPrompt
 from korad.optimizer.tokens import INLINE_BYTES_MAX, is_quick_to_count
 from korad.providers.base import StreamDecoder
 from korad.rooms import Destination, Rooms
 from korad.wire.figures import billed_line, closing_comment, figure_lines
-from korad.wire.http1 import error_answer, plain_answer, status_line
+from korad.wire.http1 import error_answer, header_value, plain_answer, status_line
 from korad.wire.openai import parse_chat_request
 from korad.wire.sse import DONE, data_event
 
+FIRST_ERROR_STATUS = 400
 FOLD_BYTES = 8_192
 """Generated text kept until it is counted, so that a long stream's memory stays bounded."""
 
@@ -43,26 +44,48 @@ class State(Enum):
     SETTLED = 4
 
 
+_PASSTHROUGH = PASSTHROUGH.encode()
 _RECEIVED, _ADMITTED, _DISPATCHED = State.RECEIVED, State.ADMITTED, State.DISPATCHED
 _ANSWERED, _SETTLED = State.ANSWERED, State.SETTLED
 
 
 class Exchange:
-    """One client request and all that follows from it."""
+    """One client request and all that follows from it.
 
-    __slots__ = (
-        # set when made
-        "request_id", "started_ms", "_rooms", "_started_ns", "_state",
-        # set by admit, optimize and dispatch
-        "destination", "key", "level", "request", "_head", "_margin_bp", "_prompt", "_sent_ns",
-        # set while the answer comes
-        "decoder", "status", "_body", "_upstream_headers", "_upstream_request_id",
-        "_first_byte_ns", "_ended_ns",
-        # figures
-        "counted_prompt", "_counted_completion", "_text", "_reported", "_final",
-        "_usage", "_charge", "_original_tokens", "_optimized_tokens", "_savings_nano_usd",
-        "_error_code",
-    )  # fmt: skip
+    What is not known yet has its default in the class: making an exchange sets five attributes.
+    """
+
+    # set by admit and optimize
+    key: VirtualKey | None = None
+    request: ChatRequest | None = None
+    destination: Destination | None = None
+    level: str | None = None
+    _head: RequestHead | None = None
+    _margin_bp = 0
+    _optimized: OptimizedPrompt | None = None
+
+    # set while the answer comes
+    decoder: StreamDecoder | None = None
+    status = 0
+    _body = b""
+    _upstream_headers = b""
+    _upstream_request_id: str | None = None
+    _sent_ns = 0
+    _first_byte_ns = 0
+    _ended_ns = 0
+
+    # figures
+    counted_prompt: int | None = None
+    _counted_completion = 0
+    _text = ""
+    _reported: Usage | None = None
+    _final = False
+    _usage: Usage | None = None
+    _charge: Charge | None = None
+    _original_tokens: int | None = None
+    _optimized_tokens: int | None = None
+    _savings_nano_usd = 0
+    _error_code: str | None = None
 
     def __init__(self, rooms: Rooms, request_id: str, *, now_ms: int, now_ns: int) -> None:
         self.request_id = request_id
@@ -70,60 +93,41 @@ class Exchange:
         self._rooms = rooms
         self._started_ns = now_ns
         self._state = _RECEIVED
-        self.destination: Destination | None = None
-        self.key: VirtualKey | None = None
-        self.level: str | None = None
-        self.request: ChatRequest | None = None
-        self._head: RequestHead | None = None
-        self._margin_bp = 0
-        self._prompt: OptimizedPrompt | None = None
-        self._sent_ns = 0
-        self.decoder: StreamDecoder | None = None
-        self.status = 0
-        self._body = b""
-        self._upstream_headers = b""
-        self._upstream_request_id: str | None = None
-        self._first_byte_ns = 0
-        self._ended_ns = 0
-        self.counted_prompt: int | None = None
-        self._counted_completion = 0
-        self._text = ""
-        self._reported: Usage | None = None
-        self._final = False
-        self._usage: Usage | None = None
-        self._charge: Charge | None = None
-        self._original_tokens: int | None = None
-        self._optimized_tokens: int | None = None
-        self._savings_nano_usd = 0
-        self._error_code: str | None = None
 
     # ── the request ──────────────────────────────────────────────────────────────────────────
 
-    def admit(self, head: RequestHead, body: bytes, *, now_s: int) -> None:
+    def admit(self, head: RequestHead, body: bytes) -> None:
         """Authenticate, parse, find the destination, authorize. Raises ClientError."""
-        self._step(_RECEIVED, _ADMITTED)
+        if self._state is not _RECEIVED:
+            raise self._out_of_order("admit")
+        self._state = _ADMITTED
         rooms = self._rooms
         self._head = head
-        key = self.key = authenticate(rooms.ring, head.credential_digest, now_s)
+        key = self.key = authenticate(rooms.ring, head.credential_digest, self.started_ms / 1000)
         if head.error is not None:
             raise head.error
         request = self.request = parse_chat_request(body)
         destination = self.destination = rooms.destination(request.model)
-        authorize(key, destination.vendor, destination.model)
+        if key.allowed_models is not None or key.allowed_providers is not None:
+            authorize(key, destination.vendor, destination.model)
         self.level = head.level or key.level or rooms.default_level
         self._margin_bp = rooms.default_margin_bp if key.margin_bp is None else key.margin_bp
 
     def optimize(self) -> None:
         """Run the chain: pure CPU, never raises."""
-        assert self.request is not None and self.level is not None
-        self._prompt = self._rooms.chain.run(self.request, self.level)
+        assert self.request is not None
+        assert self.level is not None
+        self._optimized = self._rooms.chain.run(self.request, self.level)
 
     def dispatch(self) -> UpstreamCall:
         """Return the upstream call. Raises ClientError for what the dialect cannot carry."""
-        self._step(_ADMITTED, _DISPATCHED)
-        assert self.destination is not None and self._prompt is not None and self._head is not None
+        if self._state is not _ADMITTED:
+            raise self._out_of_order("dispatch")
+        self._state = _DISPATCHED
+        assert self.destination is not None
+        assert self._head is not None
         destination = self.destination
-        body = destination.codec.build_body(self._prompt.request, destination.target)
+        body = destination.codec.build_body(self.sent_request, destination.target)
         return UpstreamCall(
             provider=destination.provider,
             head=b"%bX-Request-Id: %b\r\n%bContent-Length: %d\r\n\r\n"
@@ -131,9 +135,21 @@ class Exchange:
             body=body,
         )
 
+    @property
+    def sent_request(self) -> ChatRequest:
+        """The request as it goes upstream."""
+        request = self.request if self._optimized is None else self._optimized.request
+        assert request is not None
+        return request
+
     def note_sent(self, now_ns: int) -> None:
         """Note that the call went out on a connection: from here on it may cost something."""
         self._sent_ns = now_ns
+
+    @property
+    def wants_stream(self) -> bool:
+        """Whether the client asked for a stream."""
+        return self.request is not None and self.request.stream
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────
 
@@ -141,25 +157,28 @@ class Exchange:
         self, status: int, headers: bytes, upstream_request_id: str | None, now_ns: int
     ) -> None:
         """Take the head of the upstream's answer; `headers` are the lines to pass on."""
-        self._step(_DISPATCHED, _ANSWERED)
+        if self._state is not _DISPATCHED:
+            raise self._out_of_order("begin")
+        self._state = _ANSWERED
         self.status = status
         self._upstream_headers = headers
         self._upstream_request_id = upstream_request_id
         self._first_byte_ns = now_ns
-        assert self.destination is not None and self._prompt is not None
-        if self._prompt.request.stream and status < 400:
+        assert self.destination is not None
+        assert self.request is not None
+        if self.request.stream and status < FIRST_ERROR_STATUS:
             self.decoder = self.destination.codec.open_stream(
-                self._prompt.request, self.destination.target
+                self.sent_request, self.destination.target
             )
 
     def read(self, body: bytes, now_ns: int) -> None:
         """Take a whole non-streaming answer. Raises KoradError: the provider's, or upstream_broken."""
-        assert self.destination is not None and self._prompt is not None
+        assert self.destination is not None
         self._ended_ns = now_ns
         codec = self.destination.codec
-        if self.status >= 400:
+        if self.status >= FIRST_ERROR_STATUS:
             raise codec.read_error(self.status, body)
-        completion = codec.read_completion(body, self._prompt.request, self.destination.target)
+        completion = codec.read_completion(body, self.sent_request, self.destination.target)
         self._body = completion.body
         self._reported = completion.usage
         self._text = completion.text
@@ -188,7 +207,7 @@ class Exchange:
         if decoder is not None:
             self._reported = decoder.usage
             self._final = decoder.finished
-            self._text = "" if self._is_reported_final() else decoder.generated_text()
+            self._text = decoder.generated_text() if self.needs_count else ""
 
     # ── counting, where no report came ───────────────────────────────────────────────────────
 
@@ -200,7 +219,7 @@ class Exchange:
     @property
     def needs_count(self) -> bool:
         """Whether the answer must be counted because the provider's final report is missing."""
-        return not self._is_reported_final()
+        return self._reported is None or not self._final
 
     @property
     def is_quick_to_count(self) -> bool:
@@ -211,8 +230,7 @@ class Exchange:
 
     def count_prompt(self) -> None:
         """Count the prompt sent upstream; CPU that grows with its size."""
-        assert self._prompt is not None
-        self.counted_prompt = self._rooms.counter.count_prompt(self._prompt.request)
+        self.counted_prompt = self._rooms.counter.count_prompt(self.sent_request)
 
     def count(self) -> None:
         """Count what the provider did not report; CPU that grows with the text."""
@@ -225,19 +243,17 @@ class Exchange:
 
     def answer(self, lines: bytes) -> bytes:
         """Return the whole non-streaming answer; `lines` are the shell's own header lines."""
-        self._rate()
-        assert self._charge is not None
+        charge = self._rate()
         return plain_answer(
             self.status,
-            self._figures() + billed_line(self._charge.billed_nano_usd) + self._lines(lines),
+            self._figures() + billed_line(charge.billed_nano_usd) + self._lines(lines),
             self._body,
-            content_type=b"application/json",
         )
 
     def stream_head(self, lines: bytes) -> bytes:
         """Return the head of a streamed answer; the prompt must have been counted."""
         assert self.counted_prompt is not None
-        self._set_tokens(self.counted_prompt)
+        self._original_tokens = self._optimized_tokens = self.counted_prompt
         return (
             status_line(200)
             + b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
@@ -249,18 +265,14 @@ class Exchange:
 
     def stream_tail(self) -> tuple[bytes, bytes]:
         """Return the last events of a complete stream (bill, `[DONE]`) and its trailer lines."""
-        self._rate()
-        assert self._charge is not None
-        billed = self._charge.billed_nano_usd
+        billed = self._rate().billed_nano_usd
         comment = closing_comment(billed, self._savings_nano_usd, self.request_id)
         return comment + DONE, billed_line(billed)
 
     def stream_error(self, error: KoradError) -> tuple[bytes, bytes]:
         """Return the event that ends a broken stream, and its trailer lines; no `[DONE]`."""
-        self._rate()
         self._error_code = error.code
-        assert self._charge is not None
-        return data_event(error.body()), billed_line(self._charge.billed_nano_usd)
+        return data_event(error.body()), billed_line(self._rate().billed_nano_usd)
 
     def refuse(self, error: KoradError, lines: bytes) -> bytes:
         """Return the whole answer to an error before any byte of an answer was sent."""
@@ -269,20 +281,24 @@ class Exchange:
         return error_answer(error, self._lines(lines))
 
     def _figures(self) -> bytes:
-        assert self._original_tokens is not None and self._optimized_tokens is not None
-        assert self._prompt is not None
+        assert self._original_tokens is not None
+        assert self._optimized_tokens is not None
+        optimized = self._optimized
         return figure_lines(
-            original_tokens=self._original_tokens,
-            optimized_tokens=self._optimized_tokens,
-            savings_nano_usd=self._savings_nano_usd,
-            strategy=self._prompt.strategy,
-            margin=self._rooms.margin_text(self._margin_bp),
+            self._original_tokens,
+            self._optimized_tokens,
+            self._savings_nano_usd,
+            _PASSTHROUGH if optimized is None else header_value(optimized.strategy),
+            self._rooms.margin_text(self._margin_bp),
         )
 
     def _lines(self, lines: bytes) -> bytes:
         head = self._head
-        client_id = None if head is None else head.client_request_id
-        echo = b"" if client_id is None else b"X-Client-Request-Id: %b\r\n" % client_id.encode()
+        echo = (
+            b""
+            if head is None or head.client_request_id is None
+            else b"X-Client-Request-Id: %b\r\n" % head.client_request_id.encode()
+        )
         return b"%bx-request-id: %b\r\n%b%b" % (
             self._upstream_headers,
             self.request_id.encode(),
@@ -299,38 +315,30 @@ class Exchange:
         if self._charge is None and self.owes(outcome):
             self._rate()
         self._state = _SETTLED
-        usage, charge, destination = self._usage, self._charge, self.destination
+        destination, optimized = self.destination, self._optimized
+        started_ns = self._started_ns
         return ExchangeRecord(
-            request_id=self.request_id,
-            client_request_id=self._head.client_request_id if self._head else None,
-            key_id=self.key.key_id if self.key else None,
-            provider=destination.provider.name if destination else None,
-            model=destination.target.model if destination else None,
-            status=self.status,
-            outcome=outcome.value,
-            stream=self.request.stream if self.request else False,
-            error_code=self._error_code,
-            level=self.level,
-            strategy=self._prompt.strategy if self._prompt else None,
-            original_tokens=self._original_tokens,
-            optimized_tokens=self._optimized_tokens,
-            prompt_tokens=usage.prompt_tokens if usage else None,
-            completion_tokens=usage.completion_tokens if usage else None,
-            cached_tokens=usage.cached_prompt_tokens if usage else None,
-            cache_write_tokens=usage.cache_write_tokens if usage else None,
-            reasoning_tokens=usage.reasoning_tokens if usage else None,
-            usage_source=usage.source.value if usage else None,
-            service_tier=usage.service_tier if usage else None,
-            price_id=charge.price_id if charge else None,
-            margin_bp=charge.margin_bp if charge else None,
-            cost_nano_usd=charge.cost_nano_usd if charge else 0,
-            billed_nano_usd=charge.billed_nano_usd if charge else 0,
-            savings_nano_usd=self._savings_nano_usd,
-            upstream_request_id=self._upstream_request_id,
-            started_ms=self.started_ms,
-            first_byte_us=self._since_start_us(self._first_byte_ns),
-            overhead_us=self._overhead_us(now_ns),
-            duration_us=(now_ns - self._started_ns) // 1000,
+            self.request_id,
+            None if self._head is None else self._head.client_request_id,
+            None if self.key is None else self.key.key_id,
+            None if destination is None else destination.provider.name,
+            None if destination is None else destination.target.model,
+            False if self.request is None else self.request.stream,
+            self.status,
+            outcome,
+            self._error_code,
+            self.level,
+            PASSTHROUGH if optimized is None else optimized.strategy,
+            self._original_tokens,
+            self._optimized_tokens,
+            self._savings_nano_usd,
+            self._usage,
+            self._charge,
+            self._upstream_request_id,
+            self.started_ms,
+            (self._first_byte_ns - started_ns) // 1000 if self._first_byte_ns else None,
+            self._overhead_us(now_ns),
+            (now_ns - started_ns) // 1000,
         )
 
     def owes(self, outcome: Outcome) -> bool:
@@ -340,35 +348,27 @@ class Exchange:
         head, or answers with an error, is owed nothing.
         """
         if self._state is _ANSWERED:
-            return self.status < 400
+            return self.status < FIRST_ERROR_STATUS
         return outcome is Outcome.CLIENT_ABORTED and self._sent_ns > 0
 
-    def _is_reported_final(self) -> bool:
-        return self._final and self._reported is not None
-
-    def _rate(self) -> None:
+    def _rate(self) -> Charge:
         """Turn usage into figures; legal once the answer has ended and was counted."""
         assert self.destination is not None
-        usage = self._usage = settle_usage(
-            self._reported,
-            final=self._final,
-            counted_prompt=self.counted_prompt or 0,
-            counted_completion=self._counted_completion,
+        reported = self._reported
+        usage = self._usage = (
+            reported
+            if self._final and reported is not None
+            else settle_usage(
+                reported,
+                final=self._final,
+                counted_prompt=self.counted_prompt or 0,
+                counted_completion=self._counted_completion,
+            )
         )
-        self._charge = rate(usage, self.destination.price, self._margin_bp)
+        charge = self._charge = rate(usage, self.destination.price, self._margin_bp)
         if self._optimized_tokens is None:
-            self._set_tokens(usage.prompt_tokens)
-
-    def _set_tokens(self, optimized_tokens: int) -> None:
-        # Nothing shortens a prompt yet, so what was sent is what came.
-        self._original_tokens = self._optimized_tokens = optimized_tokens
-        assert self.destination is not None
-        self._savings_nano_usd = savings_nano_usd(
-            optimized_tokens, optimized_tokens, self.destination.price
-        )
-
-    def _since_start_us(self, then_ns: int) -> int | None:
-        return (then_ns - self._started_ns) // 1000 if then_ns else None
+            self._original_tokens = self._optimized_tokens = usage.prompt_tokens
+        return charge
 
     def _overhead_us(self, now_ns: int) -> int | None:
         if self.decoder is not None or not self._sent_ns or not self._ended_ns:
@@ -376,7 +376,5 @@ class Exchange:
         waited_ns = self._ended_ns - self._sent_ns
         return (now_ns - self._started_ns - waited_ns) // 1000
 
-    def _step(self, expected: State, following: State) -> None:
-        if self._state is not expected:
-            raise ExchangeStateError(f"{following.name} must follow {expected.name}, not {self._state.name}")
-        self._state = following
+    def _out_of_order(self, step: str) -> ExchangeStateError:
+        return ExchangeStateError(f"{step} in state {self._state.name}")

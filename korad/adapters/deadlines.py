@@ -7,6 +7,7 @@ request and every chunk) is a plain assignment: no timer is created, moved or ca
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from korad.ports import Timed
 
@@ -25,9 +26,11 @@ class DeadlineWheel:
         self._next_add = 0
         self._next_look = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._on_tick: Callable[[], None] = lambda: None
 
-    def start(self) -> None:
-        """Begin to tick."""
+    def start(self, on_tick: Callable[[], None]) -> None:
+        """Begin to tick, calling `on_tick` each time."""
+        self._on_tick = on_tick
         self._timer = self._loop.call_later(TICK_S, self._tick)
 
     def stop(self) -> None:
@@ -49,6 +52,7 @@ class DeadlineWheel:
     def _tick(self) -> None:
         now = self.now = self._loop.time()
         self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._on_tick()
         bucket = self._buckets[self._next_look]
         self._next_look = (self._next_look + 1) % TICKS_PER_TURN
         for item in [item for item in bucket if item.deadline <= now]:

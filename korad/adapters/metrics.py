@@ -12,11 +12,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from korad.adapters.shared_pages import METRICS_BYTES, SharedPages
-from korad.domain.exchange import ExchangeRecord
+from korad.domain.exchange import ExchangeRecord, Outcome
 
 SERIES_MAX = 1_200
 """Series of one worker. Clients choose model names, so the number of labels is bounded."""
-NAME_BYTES_MAX = 200
+NAME_BYTES_MAX = 320
 
 OVERHEAD_BUCKETS_US = (25, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000)
 DURATION_BUCKETS_US = (
@@ -24,19 +24,22 @@ DURATION_BUCKETS_US = (
     10_000_000, 30_000_000, 60_000_000, 120_000_000, 300_000_000,
 )  # fmt: skip
 
+_OVERHEAD_SUM = len(OVERHEAD_BUCKETS_US) + 1
+_DURATION_SUM = len(DURATION_BUCKETS_US) + 1
+
+Kind = tuple[str | None, str | None, int, Outcome, str | None]
+
 _CELLS_BYTES = 8 * (SERIES_MAX + 1)
 _TOTALS = (
     'korad_tokens_total{type="prompt"}',
     'korad_tokens_total{type="completion"}',
-    'korad_tokens_total{type="cached_prompt"}',
     "korad_cost_nano_usd_total",
     "korad_billed_nano_usd_total",
+    'korad_tokens_total{type="cached_prompt"}',
     "korad_savings_nano_usd_total",
 )
 _HELP = {
-    "korad_requests_total": "Exchanges settled, by provider, model and HTTP status.",
-    "korad_outcomes_total": "Exchanges settled, by how they ended.",
-    "korad_errors_total": "Exchanges that ended in an error, by its code.",
+    "korad_requests_total": "Exchanges settled, by HTTP status, how they ended and error code.",
     "korad_tokens_total": "Tokens billed, by type.",
     "korad_cost_nano_usd_total": "Provider cost at list price.",
     "korad_billed_nano_usd_total": "Charged to virtual keys.",
@@ -71,7 +74,7 @@ class MetricsPage:
         self._duration = self._run(
             _histogram_names("korad_request_duration_seconds", DURATION_BUCKETS_US)
         )
-        self._by_kind: dict[tuple[object, ...], list[int]] = {}
+        self._by_kind: dict[Kind, int] = {}
 
     def cell(self, name: str) -> int:
         """Return the cell of a series, made when it is new; cell 0 takes what is over the limit."""
@@ -100,40 +103,36 @@ class MetricsPage:
         """Count one settled exchange."""
         cells = self._cells
         kind = (record.provider, record.model, record.status, record.outcome, record.error_code)
-        counters = self._by_kind.get(kind) or self._counters_of(record, kind)
-        for cell in counters:
-            cells[cell] += 1
-        if record.prompt_tokens is not None:
+        cells[self._by_kind.get(kind) or self._cell_of(kind)] += 1
+        usage, charge = record.usage, record.charge
+        if usage is not None and charge is not None:
             at = self._totals
-            cells[at] += record.prompt_tokens
-            cells[at + 1] += record.completion_tokens or 0
-            cells[at + 2] += record.cached_tokens or 0
-            cells[at + 3] += record.cost_nano_usd
-            cells[at + 4] += record.billed_nano_usd
-            cells[at + 5] += record.savings_nano_usd
+            cells[at] += usage.prompt_tokens
+            cells[at + 1] += usage.completion_tokens
+            cells[at + 2] += charge.cost_nano_usd
+            cells[at + 3] += charge.billed_nano_usd
+            if usage.cached_prompt_tokens:
+                cells[at + 4] += usage.cached_prompt_tokens
+            if record.savings_nano_usd:
+                cells[at + 5] += record.savings_nano_usd
         if record.overhead_us is not None:
             at = self._overhead
             cells[at + bisect_left(OVERHEAD_BUCKETS_US, record.overhead_us)] += 1
-            cells[at + len(OVERHEAD_BUCKETS_US) + 1] += record.overhead_us
+            cells[at + _OVERHEAD_SUM] += record.overhead_us
         at = self._duration
         cells[at + bisect_left(DURATION_BUCKETS_US, record.duration_us)] += 1
-        cells[at + len(DURATION_BUCKETS_US) + 1] += record.duration_us
+        cells[at + _DURATION_SUM] += record.duration_us
 
-    def _counters_of(self, record: ExchangeRecord, kind: tuple[object, ...]) -> list[int]:
-        labels = (
-            f'provider="{_label(record.provider)}",model="{_label(record.model)}",'
-            f'code="{record.status}"'
+    def _cell_of(self, kind: Kind) -> int:
+        provider, model, status, outcome, error_code = kind
+        cell = self.cell(
+            f'korad_requests_total{{provider="{_label(provider)}",model="{_label(model)}",'
+            f'code="{status}",outcome="{outcome.value}",error="{_label(error_code)}"}}'
         )
-        counters = [
-            self.cell(f"korad_requests_total{{{labels}}}"),
-            self.cell(f'korad_outcomes_total{{outcome="{record.outcome}"}}'),
-        ]
-        if record.error_code is not None:
-            counters.append(self.cell(f'korad_errors_total{{code="{_label(record.error_code)}"}}'))
         if len(self._by_kind) >= SERIES_MAX:
             self._by_kind = {}
-        self._by_kind[kind] = counters
-        return counters
+        self._by_kind[kind] = cell
+        return cell
 
     def _run(self, names: Sequence[str]) -> int:
         """Return the first of the consecutive cells for `names`."""

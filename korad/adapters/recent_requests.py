@@ -8,7 +8,6 @@ are random per worker start.
 from __future__ import annotations
 
 import secrets
-import struct
 
 import msgspec
 
@@ -18,11 +17,11 @@ from korad.ports import RecentRecord
 
 _PREFIX = "req_"
 _ID_CHARS = len(_PREFIX) + 32
-_LENGTH = struct.Struct("<HH")
-"""Bytes of the id and of the JSON; zero while a slot is being written."""
+_LENGTH_BYTES = 2
 
 
-class _KeyOf(msgspec.Struct):
+class _Ids(msgspec.Struct):
+    request_id: str
     key_id: str | None = None
 
 
@@ -51,43 +50,39 @@ class RecentRing:
 
     def put(self, record: ExchangeRecord, json: bytes) -> None:
         """Keep the record under its id until the ring has turned once."""
-        request_id = record.request_id.encode()
-        data = request_id + json
-        if len(data) > RECORD_BYTES - _LENGTH.size:
+        size = len(json)
+        if size > RECORD_BYTES - _LENGTH_BYTES:
             # Only an extreme caller's id makes a record this long: keep all but that.
             json = msgspec.json.encode(
                 msgspec.structs.replace(record, client_request_id=None, upstream_request_id=None)
             )
-            data = request_id + json
+            size = len(json)
         at = _slot(record.request_id) * RECORD_BYTES
-        page = self._own
-        _LENGTH.pack_into(page, at, 0, 0)
-        start = at + _LENGTH.size
-        page[start : start + len(data)] = data
-        _LENGTH.pack_into(page, at, len(request_id), len(json))
+        # One copy; a reader in another process that meets half of it sees broken JSON.
+        self._own[at : at + _LENGTH_BYTES + size] = size.to_bytes(_LENGTH_BYTES, "little") + json
 
     def find(self, request_id: str) -> RecentRecord | None:
         """Return a recent record of any worker."""
+        if len(request_id) != _ID_CHARS or not request_id.isascii():
+            return None
         try:
             worker = int(request_id[4:6], 16)
             at = _slot(request_id) * RECORD_BYTES
         except ValueError:
             return None
-        if len(request_id) != _ID_CHARS or not 0 <= worker < len(self._pages) or at < 0:
+        if not 0 <= worker < len(self._pages) or at < 0:
             return None
         page = self._pages[worker]
-        id_bytes, json_bytes = _LENGTH.unpack_from(page, at)
-        start = at + _LENGTH.size
-        data = page[start : start + id_bytes + json_bytes]
-        if data[:id_bytes] != request_id.encode() or not json_bytes:
-            return None
-        json = data[id_bytes:]
+        start = at + _LENGTH_BYTES
+        json = page[start : start + int.from_bytes(page[at:start], "little")]
         try:
-            key_id = msgspec.json.decode(json, type=_KeyOf).key_id
+            ids = msgspec.json.decode(json, type=_Ids)
         except msgspec.DecodeError:
-            # Its worker was writing the slot anew while we read: the record is gone.
+            # The slot is empty, or its worker is writing it anew: the record is gone.
             return None
-        return RecentRecord(key_id=key_id, json=json)
+        if ids.request_id != request_id:
+            return None
+        return RecentRecord(key_id=ids.key_id, json=json)
 
 
 def _slot(request_id: str) -> int:

@@ -15,9 +15,7 @@ class Records:
 
     __slots__ = ("_encode", "_log", "_metrics", "_recent")
 
-    def __init__(
-        self, *, log: RequestLog | None, metrics: MetricsPage, recent: RecentRing
-    ) -> None:
+    def __init__(self, *, log: RequestLog | None, metrics: MetricsPage, recent: RecentRing) -> None:
         self._log = log
         self._metrics = metrics
         self._recent = recent

@@ -16,14 +16,18 @@ from korad.domain.money import (
 )
 from korad.domain.usage import Usage
 
+_STANDARD = (None, "default")
+
 _BILL_DIVISOR = MARGIN_BP_ONE * PICO_USD_PER_NANO_USD
 
 
 def rate(usage: Usage, price: Price, margin_bp: int) -> Charge:
     """Return the charge of `usage` at `price` with a margin in basis points (>= 0)."""
-    if usage.service_tier is not None and price.service_tiers:
+    if usage.service_tier not in _STANDARD and price.service_tiers:
         price = _served_price(price, usage.service_tier)
-    cost_pico_usd = _cost_pico_usd(usage, _tier_price(price, usage.prompt_tokens))
+    cost_pico_usd = _cost_pico_usd(
+        usage, _tier_price(price, usage.prompt_tokens) if price.tiers else price
+    )
     return Charge(
         price_id=price.price_id,
         cost_pico_usd=cost_pico_usd,
@@ -47,7 +51,7 @@ def savings_nano_usd(original_tokens: int, optimized_tokens: int, price: Price) 
     return divide_half_even(saved_pico_usd, PICO_USD_PER_NANO_USD)
 
 
-def _served_price(price: Price, service_tier: str) -> Price:
+def _served_price(price: Price, service_tier: str | None) -> Price:
     for name, served in price.service_tiers:
         if name == service_tier:
             return served

@@ -36,7 +36,7 @@ from korad.cli.key_values import (
     read_provider,
 )
 from korad.cli.options import Subparsers, add_config_options, settings_from
-from korad.clock import SystemClock
+from korad.clock import unix_s
 from korad.config import Settings
 from korad.domain.identity import VirtualKey
 
@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _create(args: argparse.Namespace, store: SqliteKeyStore, settings: Settings) -> None:
     changes = _changes(args)
-    key, secret = store.create(changes.pop("name"), now_s=SystemClock.now_s(), **changes)
+    key, secret = store.create(changes.pop("name"), now_s=unix_s(), **changes)
     if args.as_json:
         shown = _object(key, store)
         _write_json({"id": shown.pop("id"), "key": secret.reveal(), **shown})
@@ -107,7 +107,7 @@ def _list(args: argparse.Namespace, store: SqliteKeyStore, settings: Settings) -
     if args.as_json:
         _write_json([_object(key, store) for key in keys])
     elif keys:
-        _write(as_table([(key, store.hint(key.key_id)) for key in keys], SystemClock.now_s()))
+        _write(as_table([(key, store.hint(key.key_id)) for key in keys], unix_s()))
     else:
         _write(f"No keys in {settings.state_dir}. Make one: korad keys create --name NAME\n")
 
@@ -192,7 +192,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _read_expiry(text: str) -> int | None:
-    return read_expiry(text, SystemClock.now_s())
+    return read_expiry(text, unix_s())
 
 
 def _changes(args: argparse.Namespace) -> dict[str, Any]:
@@ -208,11 +208,11 @@ def _show_key(args: argparse.Namespace, store: SqliteKeyStore, key: VirtualKey) 
     if args.as_json:
         _write_json(_object(key, store))
     else:
-        _write(as_lines(key, store.hint(key.key_id), SystemClock.now_s()))
+        _write(as_lines(key, store.hint(key.key_id), unix_s()))
 
 
 def _object(key: VirtualKey, store: SqliteKeyStore) -> dict[str, Any]:
-    return as_object(key, store.hint(key.key_id), SystemClock.now_s())
+    return as_object(key, store.hint(key.key_id), unix_s())
 
 
 def _not_found(reference: str) -> KeyNotFoundError:

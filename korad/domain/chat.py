@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from korad.domain.value import value
+from korad.domain.value import Fact
 
 
-@value
-class ChatRequest:
+class ChatRequest(Fact):
     """What `korad.wire.openai.parse_chat_request` makes of a request body.
 
     `members` holds every top-level member under its name, each as the client's own bytes, so

@@ -6,8 +6,10 @@ from enum import Enum
 
 import msgspec
 
+from korad.domain.money import Charge
 from korad.domain.upstream import Provider
-from korad.domain.value import value
+from korad.domain.usage import Usage
+from korad.domain.value import Fact
 from korad.errors import KoradError
 
 
@@ -24,8 +26,7 @@ class Outcome(Enum):
     CLIENT_ABORTED = "client_aborted"
 
 
-@value
-class RequestHead:
+class RequestHead(Fact):
     """What a request's head says to korad, read once and shared by requests with the same head."""
 
     credential_digest: bytes | None
@@ -38,8 +39,7 @@ class RequestHead:
     """A header that must be refused once the key is known to be good."""
 
 
-@value
-class UpstreamCall:
+class UpstreamCall(Fact):
     """One HTTP request to a provider, ready to be written."""
 
     provider: Provider
@@ -47,7 +47,7 @@ class UpstreamCall:
     body: bytes
 
 
-class ExchangeRecord(msgspec.Struct, gc=False, omit_defaults=False):
+class ExchangeRecord(msgspec.Struct, gc=False):
     """The final figures of one exchange: log line, and answer of `GET /v1/korad/requests/{id}`.
 
     Times are whole microseconds (`_us`) or Unix milliseconds (`_ms`), money is nano-USD.
@@ -58,26 +58,18 @@ class ExchangeRecord(msgspec.Struct, gc=False, omit_defaults=False):
     key_id: str | None
     provider: str | None
     model: str | None
-    status: int
-    outcome: str
     stream: bool
+    status: int
+    outcome: Outcome
     error_code: str | None
     level: str | None
     strategy: str | None
     original_tokens: int | None
     optimized_tokens: int | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    cached_tokens: int | None
-    cache_write_tokens: int | None
-    reasoning_tokens: int | None
-    usage_source: str | None
-    service_tier: str | None
-    price_id: str | None
-    margin_bp: int | None
-    cost_nano_usd: int
-    billed_nano_usd: int
     savings_nano_usd: int
+    usage: Usage | None
+    """What was consumed, as far as it is owed; None where nothing is."""
+    charge: Charge | None
     upstream_request_id: str | None
     started_ms: int
     first_byte_us: int | None

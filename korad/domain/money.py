@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
 
-from korad.domain.value import value
+from korad.domain.value import Fact, value
 
 PICO_USD_PER_NANO_USD = 1_000
 PICO_USD_PER_USD_PER_MTOK = 1_000_000
@@ -68,8 +68,7 @@ class PriceTier:
     """The tier's row; it has neither tiers nor service tiers of its own."""
 
 
-@value
-class Charge:
+class Charge(Fact):
     """What one request costs us and what its virtual key is charged."""
 
     price_id: str

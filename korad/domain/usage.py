@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from korad.domain.value import value
+from korad.domain.value import Fact
 
 
 class UsageSource(Enum):
@@ -14,8 +14,7 @@ class UsageSource(Enum):
     COUNTED = "counted"
 
 
-@value
-class Usage:
+class Usage(Fact, omit_defaults=True):
     """Token counts of one answer. All are integers >= 0; None means "not reported", never zero.
 
     `prompt_tokens` includes every cached, cache-written and audio prompt token, and

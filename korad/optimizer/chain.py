@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from korad.domain.chat import ChatRequest
-from korad.domain.value import value
+from korad.domain.value import Fact
 
 PASSTHROUGH = "Passthrough (no optimization needed)"
 
 
-@value
-class OptimizedPrompt:
-    """A request as it goes upstream, and what was done to it."""
+class OptimizedPrompt(Fact):
+    """A request that became smaller, and by what."""
 
     request: ChatRequest
-    """The very object that came in when nothing was changed."""
-    applied: tuple[str, ...]
-    """Names of the transforms that changed something, in order."""
-    level: str
-
-    @property
-    def strategy(self) -> str:
-        """Return the text of the `X-Korad-Strategy` header."""
-        return f"{' + '.join(self.applied)} ({self.level})" if self.applied else PASSTHROUGH
+    strategy: str
+    """The text of the `X-Korad-Strategy` header: the transforms that changed something."""
 
 
 class Chain:
@@ -29,6 +21,6 @@ class Chain:
 
     __slots__ = ()
 
-    def run(self, request: ChatRequest, level: str) -> OptimizedPrompt:
-        """Return the request to send upstream at `level`."""
-        return OptimizedPrompt(request=request, applied=(), level=level)
+    def run(self, request: ChatRequest, level: str) -> OptimizedPrompt | None:  # noqa: ARG002 - what a chain is asked
+        """Return the smaller request to send upstream at `level`, or None: nothing was changed."""
+        return None

@@ -123,60 +123,46 @@ class Event(msgspec.Struct, gc=False):
     error: ErrorReport | None = None
 
 
-class _Named(msgspec.Struct, gc=False):
-    type: str
-
-
-class _Names(msgspec.Struct, gc=False):
-    type: str
-    delta: _Named | None = None
-    content_block: _Named | None = None
-
-
 class EventReader:
     """Frames and decodes one stream; any chunking gives the same events."""
 
-    __slots__ = ("_data", "_pending", "_pending_bytes")
+    __slots__ = ("_data", "_data_bytes", "_line")
 
     def __init__(self) -> None:
-        # The line whose end has not come, in pieces: joining it to every chunk would be
-        # quadratic in the length of a long line.
-        self._pending: list[bytes] = []
+        self._line = bytearray()
+        """The beginning of a line whose end has not come."""
         self._data: list[bytes] = []
-        self._pending_bytes = 0
-        """Bytes of the event that is incomplete: its lines and the beginning of the next."""
+        """`data:` lines of an event whose blank line has not come, without the field name."""
+        self._data_bytes = 0
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """Yield the events completed by `chunk`. Raises UpstreamError (502) for other bytes."""
         if b"\n" not in chunk:
             self._keep(chunk)
             return
-        if self._pending:
-            self._pending.append(chunk)
-            chunk = b"".join(self._pending)
-            self._pending.clear()
+        if self._line:
+            chunk = bytes(self._line + chunk)
+            self._line.clear()
         lines = chunk.split(b"\n")
         tail = lines.pop()
         data = self._data
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[5:])
+                self._data_bytes += len(line)
             elif data and (not line or line == b"\r"):
                 # A leading space and a trailing CR are white space to JSON.
                 event = _decode(b"\n".join(data))
                 data.clear()
+                self._data_bytes = 0
                 if event is not None:
                     yield event
-        self._pending_bytes = 0
         if tail or data:
-            self._pending_bytes = sum(map(len, data))
             self._keep(tail)
 
     def _keep(self, piece: bytes) -> None:
-        if piece:
-            self._pending.append(piece)
-        self._pending_bytes += len(piece)
-        if self._pending_bytes > EVENT_BYTES_MAX:
+        self._line += piece
+        if len(self._line) + self._data_bytes > EVENT_BYTES_MAX:
             raise broken("The provider sent an event longer than 16 MiB.")
 
 
@@ -189,26 +175,28 @@ def _decode(data: bytes) -> Event | None:
     """Return the event in `data`, None for one that korad need not know."""
     try:
         return _event_decoder.decode(data)
-    except msgspec.ValidationError:
-        _refuse_known(data)
-        return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # Some servers of this dialect end their streams as OpenAI's do.
-        if data.strip() == b"[DONE]":
+        if _is_new(data):
             return None
-        raise broken("The provider sent an event that is not valid JSON.") from None
+        raise broken("The provider sent an event that is not one of its API's.") from None
 
 
-def _refuse_known(data: bytes) -> None:
-    """Let an event, block or delta of a new type pass, whatever its members; refuse a known one."""
+def _is_new(data: bytes) -> bool:
+    """Return whether an unreadable event is of a type, or brings a part, unknown to korad.
+
+    Some servers of this dialect end their streams as OpenAI's do; that too may be skipped.
+    """
+    if data.strip() == b"[DONE]":
+        return True
     try:
-        names = _names_decoder.decode(data)
-    except msgspec.ValidationError:
-        raise broken("The provider sent an event of the wrong shape.") from None
-    inner = names.delta or names.content_block
-    if names.type in KNOWN_TYPES and (inner is None or inner.type in KNOWN_PARTS):
-        raise broken(f"The provider sent a {names.type} event of the wrong shape.")
+        event = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        return False
+    part = event.get("delta") or event.get("content_block")
+    kind = part.get("type") if isinstance(part, dict) else None
+    return event["type"] not in KNOWN_TYPES or (isinstance(kind, str) and kind not in KNOWN_PARTS)
 
 
 _event_decoder = msgspec.json.Decoder(Event)
-_names_decoder = msgspec.json.Decoder(_Names)

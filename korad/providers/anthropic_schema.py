@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+import msgspec
 
 from korad.errors import unsupported_parameter
 from korad.providers.anthropic_models import Capabilities
@@ -73,7 +73,7 @@ def narrow(schema: Any) -> Any:
         elif keyword in _NESTED:
             narrowed[_NESTED[keyword]] = _narrow_parts(value, named=keyword in _NAMED)
         elif keyword not in _DROPPED:
-            notes.append(f"{keyword}: {orjson.dumps(value).decode()}")
+            notes.append(f"{keyword}: {_encode(value).decode()}")
     if _is_object(narrowed):
         if narrowed.get("additionalProperties", False) is not False:
             notes.append("no properties but these can be written")
@@ -94,7 +94,7 @@ def _narrow_parts(value: Any, *, named: bool) -> Any:
 
 
 def _is_enforced(keyword: str, value: object) -> bool:
-    return (keyword == "format" and value in _FORMATS) or (
+    return (keyword == "format" and isinstance(value, str) and value in _FORMATS) or (
         keyword == "minItems" and value in (0, 1)
     )
 
@@ -104,3 +104,6 @@ def _is_object(schema: Json) -> bool:
     return (
         kind == "object" or "properties" in schema or (isinstance(kind, list) and "object" in kind)
     )
+
+
+_encode = msgspec.json.Encoder().encode

@@ -41,6 +41,25 @@ _encode = msgspec.json.Encoder().encode
 class AnthropicStream:
     """One streamed answer, translated event by event."""
 
+    __slots__ = (
+        "_created_s",
+        "_head",
+        "_include_usage",
+        "_model",
+        "_opening",
+        "_reader",
+        "_reported",
+        "_stop_sent",
+        "_tail",
+        "_text",
+        "_text_chars",
+        "_tool_input",
+        "_tools",
+        "error",
+        "finished",
+        "usage",
+    )
+
     def __init__(self, request: ChatRequest, created_s: int) -> None:
         self.usage: Usage | None = None
         self.finished = False
@@ -188,16 +207,8 @@ class AnthropicStream:
         if delta.stop_reason == "refusal":
             said["refusal"] = refusal_text(delta.stop_details)
         reason = _encode(finish_reason(delta.stop_reason))
-        return b"".join(
-            (
-                self._head,
-                _encode(said),
-                b',"logprobs":null,"finish_reason":',
-                reason,
-                b"}]",
-                self._null_usage(),
-            )
-        )
+        end = b',"logprobs":null,"finish_reason":' + reason + b"}]" + self._null_usage()
+        return self._head + _encode(said) + end
 
     def _arguments(self, text: str) -> bytes:
         self._note(text)

@@ -6,11 +6,14 @@ OpenAI-to-OpenAI returns the upstream's own bytes.
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Protocol
+
+import msgspec
 
 from korad.domain.chat import ChatRequest
 from korad.domain.usage import Usage
-from korad.domain.value import value
+from korad.domain.value import Fact, value
 from korad.errors import KoradError
 
 
@@ -22,10 +25,14 @@ class Target:
     """Name of the provider row, e.g. "anthropic"."""
     model: str
     """The model name the upstream is asked for, e.g. "claude-sonnet-4-5-20250929"."""
+    model_json: msgspec.Raw = field(init=False)
+    """The same as a JSON string, encoded once."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "model_json", msgspec.Raw(msgspec.json.encode(self.model)))
 
 
-@value
-class Completion:
+class Completion(Fact):
     """A whole non-streaming answer in OpenAI's shape."""
 
     body: bytes

@@ -40,7 +40,7 @@ class OpenAIDialect:
         It is always encoded anew: a repeated key must not mean one thing here and another upstream.
         """
         members = dict(request.members)
-        members["model"] = msgspec.Raw(msgspec.json.encode(target.model))
+        members["model"] = target.model_json
         if request.stream and not request.include_usage:
             members["stream_options"] = _with_usage(members.get("stream_options"))
         return encode_members(members)
@@ -234,9 +234,7 @@ def _read_odd_completion(body: bytes) -> Completion:
     if not isinstance(answer, dict):
         raise _broken("The provider's answer is not a JSON object.")
     usage = answer.get("usage")
-    found = (
-        _lenient_usage(usage, answer.get("service_tier")) if isinstance(usage, dict) else None
-    )
+    found = _lenient_usage(usage, answer.get("service_tier")) if isinstance(usage, dict) else None
     return Completion(body=body, usage=found, text="" if found else _completion_text(body))
 
 

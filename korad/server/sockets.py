@@ -10,9 +10,7 @@ Address = tuple[socket.AddressFamily, tuple[object, ...]]
 
 def resolve(host: str, port: int) -> list[Address]:
     """Return the addresses of `host`. Raises OSError when it has none."""
-    found = socket.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 

@@ -28,6 +28,9 @@ class AnthropicDialect:
 
     name = "anthropic"
     id_header = "request-id"
+    ping = anthropic_reply.PING
+    # A stream opens with message_start.
+    opening_ping = b""
 
     def authenticate(self, headers: Mapping[str, str], script: Script) -> str:
         """Return the API version asked for. Raises Refused."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from korad.simulator.anthropic_models import ModelRules
 from korad.simulator.reply import Refused
 
 CACHE_MARKS_MAX = 4
@@ -19,16 +20,18 @@ def refused(where: str, problem: str) -> Refused:
     return Refused(400, f"{where}: {problem}")
 
 
-def check_messages(messages: list[Any], *, system_role: bool) -> None:
+def check_messages(messages: list[Any], rules: ModelRules) -> None:
     """Refuse conversations Anthropic would refuse. Raises Refused."""
     if not messages:
         raise Refused(400, "messages: at least one message is required")
-    roles = {"user", "assistant", "system"} if system_role else {"user", "assistant"}
+    roles = {"user", "assistant", "system"} if rules.system_turns else {"user", "assistant"}
     for index, message in enumerate(messages):
         _check_message(message, f"messages.{index}", roles)
     if messages[0]["role"] == "assistant":
         raise Refused(400, 'messages: first message must use the "user" role')
     last = messages[-1]
+    if last["role"] == "assistant" and not rules.prefill:
+        raise Refused(400, "This model takes no prefill: the last message must be the user's.")
     if last["role"] == "assistant" and _text_end(last["content"]).endswith((" ", "\n", "\t")):
         raise Refused(400, "messages: final assistant content cannot end with trailing whitespace")
     _check_tool_pairs(messages)

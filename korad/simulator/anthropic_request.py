@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 
 from korad.simulator.answer import Ask, Tool
 from korad.simulator.anthropic_messages import check_cache_marks, check_messages, refused
+from korad.simulator.anthropic_models import ModelRules, rules_of
 from korad.simulator.anthropic_tools import check_tools
 from korad.simulator.reply import Refused
 from korad.simulator.words import IMAGE_TOKENS, Count
@@ -30,8 +30,6 @@ FIELDS = frozenset(
 )
 
 _SAMPLING = ("temperature", "top_p", "top_k")
-# Models that refuse sampling parameters and take a system role inside the conversation.
-_MODERN = re.compile(r"claude-(?:opus-4-[789]|(?:opus|sonnet|haiku)-[5-9]|fable|mythos)")
 
 
 def authenticate(headers: Mapping[str, str], *, auth: bool) -> str:
@@ -58,14 +56,16 @@ def read_ask(version: str, body: bytes, count: Count) -> Ask:
     """Return what the request asks. Raises Refused in Anthropic's words."""
     request = _parse(body)
     _check_fields(request)
-    modern = _MODERN.match(request["model"]) is not None
-    _check_sampling(request, version, modern=modern)
+    rules = rules_of(request["model"])
+    _check_sampling(request, version, rules)
     _check_system(request.get("system"))
-    check_messages(request["messages"], system_role=modern)
+    check_messages(request["messages"], rules)
     check_tools(request)
     check_cache_marks(request)
-    thinking = _thinks(request)
-    schema = ((request.get("output_config") or {}).get("format") or {}).get("schema")
+    thinking = _thinks(request, rules)
+    schema = (request.get("output_config", {}).get("format") or {}).get("schema")
+    if schema is not None and not rules.structured:
+        raise refused("output_config.format", "not supported by this model")
     return Ask(
         model=request["model"],
         stream=bool(request.get("stream")),
@@ -74,7 +74,7 @@ def read_ask(version: str, body: bytes, count: Count) -> Ask:
         max_tokens=request["max_tokens"],
         stop=tuple(request.get("stop_sequences") or ()),
         schema=schema,
-        forced_tool=_forced_tool(request, thinking=thinking),
+        forced_tool=_forced_tool(request, rules, thinking=thinking),
         thinking=thinking,
         service_tier=request.get("service_tier"),
     )
@@ -120,16 +120,14 @@ def _check_texts(request: dict[str, Any]) -> None:
         )
 
 
-def _check_sampling(request: dict[str, Any], version: str, *, modern: bool) -> None:
+def _check_sampling(request: dict[str, Any], version: str, rules: ModelRules) -> None:
     given = [name for name in _SAMPLING if name in request]
-    if given and (modern or version == VERSION_WITHOUT_SAMPLING):
+    if given and (not rules.sampling or version == VERSION_WITHOUT_SAMPLING):
         raise Refused(400, f"`{given[0]}` is not supported by this model.")
-    temperature = request.get("temperature", 1)
-    if not 0 <= temperature <= 1:
-        raise refused("temperature", "range: 0..1")
-    if not 0 <= request.get("top_p", 1) <= 1:
-        raise refused("top_p", "range: 0..1")
-    if "temperature" in request and "top_p" in request and "claude-3" not in request["model"]:
+    for name in ("temperature", "top_p"):
+        if not 0 <= request.get(name, 1) <= 1:
+            raise refused(name, "range: 0..1")
+    if "temperature" in request and "top_p" in request and not rules.temperature_with_top_p:
         raise Refused(
             400,
             "`temperature` and `top_p` cannot both be specified for this model. "
@@ -147,11 +145,14 @@ def _check_system(system: Any) -> None:
                 raise Refused(400, "system: text content blocks must be non-empty")
 
 
-def _thinks(request: dict[str, Any]) -> bool:
-    thinking = request.get("thinking") or {"type": "disabled"}
+def _thinks(request: dict[str, Any], rules: ModelRules) -> bool:
+    thinking = request.get("thinking")
+    if thinking is None:
+        return False
     kind = thinking.get("type")
-    if kind not in {"enabled", "disabled", "adaptive", "between_tools"}:
-        raise refused("thinking.type", "Input tag does not match any of the expected tags")
+    if kind not in rules.thinking:
+        allowed = ", ".join(rules.thinking)
+        raise refused("thinking.type", f"'{kind}' is not supported by this model, but: {allowed}")
     if kind == "enabled":
         budget = thinking.get("budget_tokens")
         if not isinstance(budget, int) or budget < THINKING_BUDGET_MIN:
@@ -166,11 +167,13 @@ def _thinks(request: dict[str, Any]) -> bool:
     return kind in {"enabled", "adaptive"}
 
 
-def _forced_tool(request: dict[str, Any], *, thinking: bool) -> Tool | None:
-    choice = request.get("tool_choice") or {}
+def _forced_tool(request: dict[str, Any], rules: ModelRules, *, thinking: bool) -> Tool | None:
+    choice = request.get("tool_choice", {})
     if choice.get("type") not in {"any", "tool"}:
         return None
-    if thinking:
+    if rules.forced_tools == "never":
+        raise Refused(400, "tool_choice: this model cannot be forced to use a tool.")
+    if thinking and rules.forced_tools == "without_thinking":
         raise Refused(400, "Thinking may not be enabled when tool_choice forces tool use.")
     tools = request["tools"]
     tool = next((t for t in tools if t.get("name") == choice.get("name")), tools[0])

@@ -113,6 +113,12 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             transport.write(BAD_REQUEST)
             transport.close()
+            return
+        if len(self._waiting) > PIPELINED_MAX:
+            self.abort()
+        # Not from the parser's callback, which would take an error of ours for the client's.
+        elif self._waiting and self._play is None and self._timer is None:
+            self._answer_next()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - a reset and a close are alike here
         """Give up the answer being sent: the client is gone."""
@@ -162,7 +168,7 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def on_message_complete(self) -> None:
-        """Answer the request, once those before it are answered."""
+        """Put the request in line."""
         request = CapturedRequest(
             method=self._parser.get_method().decode("ascii"),
             path=self._path.decode("latin-1"),
@@ -170,10 +176,6 @@ class Connection(asyncio.Protocol):
             body=self._body[0] if len(self._body) == 1 else b"".join(self._body),
         )
         self._waiting.append((request, self._parser.should_keep_alive()))
-        if len(self._waiting) > PIPELINED_MAX:
-            self.abort()
-        elif self._play is None and self._timer is None:
-            self._answer_next()
 
     # sending
 

@@ -118,22 +118,32 @@ def _opening(job: _Job, connection: bytes = b"") -> Iterator[Step]:
 def _paced(job: _Job, frames: Iterator[Frame], *, chunked: bool = True) -> Iterator[Step]:
     script = job.script
     wait = Wait(script.token_interval_s) if script.token_interval_s else _NEXT_TURN
-    first = True
+    ping, first = job.reply.opening_ping, True
     for frame in frames:
         if first:
             first = False
         else:
             yield wait
-        data = frame.data
-        if script.crlf:
-            # JSON holds no raw line feed: every one of them ends a line.
-            data = data.replace(b"\n", b"\r\n")
-        if job.chance is not None:
-            *early, data = _odd_pieces(data, job.chance)
-            for piece in early:
-                yield Send(_chunk(piece) if chunked else piece)
-                yield _NEXT_TURN
-        yield Send(_chunk(data) if chunked else data, frame.sent_tokens, frame.usage)
+        if ping:
+            yield from _written(job, ping, chunked=chunked)
+            yield _NEXT_TURN
+        ping = job.reply.ping
+        yield from _written(job, frame.data, frame, chunked=chunked)
+
+
+def _written(
+    job: _Job, data: bytes, frame: Frame | None = None, *, chunked: bool
+) -> Iterator[Step]:
+    if job.script.crlf:
+        # JSON holds no raw line feed: every one of them ends a line.
+        data = data.replace(b"\n", b"\r\n")
+    if job.chance is not None:
+        *early, data = _odd_pieces(data, job.chance)
+        for piece in early:
+            yield Send(_chunk(piece) if chunked else piece)
+            yield _NEXT_TURN
+    tokens, usage = (0, False) if frame is None else (frame.sent_tokens, frame.usage)
+    yield Send(_chunk(data) if chunked else data, tokens, usage)
 
 
 def _chunk(data: bytes) -> bytes:

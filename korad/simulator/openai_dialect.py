@@ -36,6 +36,8 @@ class OpenAIDialect:
 
     name = "openai"
     id_header = "x-request-id"
+    ping = b": ping\n\n"
+    opening_ping = ping
 
     def authenticate(self, headers: Mapping[str, str], script: Script) -> str:
         """Check the credential; there is but one version. Raises Refused."""

@@ -140,7 +140,7 @@ def _forced_tool(request: dict[str, Any]) -> Tool | None:
     functions = [tool.get("function") or {} for tool in request.get("tools") or ()]
     if choice == "required":
         wanted = functions[:1]
-    elif isinstance(choice, dict):
+    elif isinstance(choice, dict) and choice.get("type") == "function":
         name = (choice.get("function") or {}).get("name")
         wanted = [function for function in functions if function.get("name") == name]
     else:

@@ -69,6 +69,10 @@ class Reply:
     frames: Iterator[Frame] | None = None
     error_frame: bytes = b""
     """What this dialect streams when it fails half-way."""
+    ping: bytes = b""
+    """Goes before every frame but the first, unless it is b""."""
+    opening_ping: bytes = b""
+    """Goes before the first frame."""
     tokens: int = 0
     """Tokens in `body`."""
     usage: bool = False
@@ -83,6 +87,10 @@ class Dialect(Protocol):
     name: str
     id_header: str
     """The response header that carries the provider's own request id."""
+    ping: bytes
+    """What keeps a stream alive between two events."""
+    opening_ping: bytes
+    """The same before the first event, b"" where none may come there."""
 
     def authenticate(self, headers: Mapping[str, str], script: Script) -> str:
         """Return the API version asked for; `headers` have lower-case names. Raises Refused."""

@@ -78,7 +78,7 @@ class Script:
     """Cut a stream anywhere: inside a character, between CR and LF."""
     crlf: bool = False
     pings: bool = False
-    """A comment (OpenAI) or a ping event (Anthropic) before every event."""
+    """A comment (OpenAI) or a ping event (Anthropic) before events; no fault counts them."""
     rate_limit_headers: bool = True
     # what it insists on
     auth: bool = True

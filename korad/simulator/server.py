@@ -9,7 +9,7 @@ from typing import Self
 
 import orjson
 
-from korad.clock import SystemClock
+from korad.clock import unix_s
 from korad.simulator.connection import Connection, Play
 from korad.simulator.delivery import End, Send, Step
 from korad.simulator.ledger import CapturedRequest, Ledger, LedgerEntry, RequestLog
@@ -38,7 +38,7 @@ class Simulator:
         demo: bool = False,
         directives: bool | None = None,
         count: Count = count_words,
-        now_s: Callable[[], int] = SystemClock.now_s,
+        now_s: Callable[[], int] = unix_s,
     ) -> None:
         self._now_s = now_s
         self._provider = Provider(
@@ -175,8 +175,15 @@ class Simulator:
     def progressed(self) -> None:
         """Look again at what `until` waits for."""
         for predicate, happened in self._watchers:
-            if not happened.done() and predicate():
-                happened.set_result(None)
+            if happened.done():
+                continue
+            try:
+                held = predicate()
+            except Exception as error:  # noqa: BLE001 - it belongs to who waits, not to the connection
+                happened.set_exception(error)
+            else:
+                if held:
+                    happened.set_result(None)
 
     def now_s(self) -> int:
         """Return Unix seconds."""

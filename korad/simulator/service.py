@@ -123,7 +123,11 @@ class Provider:
         plan = None if "x-simulate" in headers else self._plans.get(key)
         if plan is not None:
             return plan
-        ask = dialect.read(version, body, self._script, self._count)
+        try:
+            ask = dialect.read(version, body, self._script, self._count)
+        except (AttributeError, KeyError, TypeError) as error:
+            # Somewhere deep in the request stands a value of the wrong type.
+            raise Refused(400, f"The request has a wrong shape: {error!r}") from None
         script = self._scripted_for(ask, headers)
         if script.fault is Fault.NO_USAGE:
             script = dataclasses.replace(script, usage=False)
@@ -229,6 +233,8 @@ class _Answering:
             status=200,
             headers=self._headers(script) + _EVENT_STREAM,
             frames=frames,
+            ping=self._dialect.ping if script.pings else b"",
+            opening_ping=self._dialect.opening_ping if script.pings else b"",
             error_frame=self._dialect.error_event(
                 self._dialect.canned_error(script.status), self._stamp
             )

@@ -12,30 +12,29 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from korad.domain.upstream import Timeouts
-from korad.domain.value import value
 from korad.errors import KoradError, upstream_error
+from korad.upstream.answer_head import HOT_STATUS_LINE, AnswerHead, HeadReader
 
 if TYPE_CHECKING:
-    from korad.upstream.pool import Site
+    from korad.upstream.pool import Handle, Site
 
 HEAD_BYTES_MAX = 64 * 1024
 WRITE_JOINED_BYTES_MAX = 65_536
 """Up to here head and body are joined into one write; above, copying costs more than a writev."""
-
-
-@value
-class AnswerHead:
-    """Status and headers of an upstream answer, names as they came."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
+FIRST_FINAL_STATUS = 200
 
 
 class Listener(Protocol):
     """Who is told about one upstream answer. `on_end` or `on_failure` comes last, once."""
 
     def on_sent(self) -> None:
-        """The request is written; may be called again when a stale connection is replaced."""
+        """The request is written; called again when a stale connection was replaced."""
+
+    def on_retry(self, handle: Handle) -> None:
+        """The connection was stale; the request goes out again, under a new handle."""
+
+    def on_answer(self, head: AnswerHead, body: bytes) -> None:
+        """A whole answer has come at once; stands for on_head, on_body and on_end."""
 
     def on_head(self, head: AnswerHead) -> None:
         """The final answer's head has come."""
@@ -44,10 +43,7 @@ class Listener(Protocol):
         """A piece of the body, chunked framing removed."""
 
     def on_end(self) -> None:
-        """The answer is complete."""
-
-    def on_retry(self, pending: object) -> None:
-        """The request goes out again on a new connection, under this new handle."""
+        """The answer is complete; the connection is already somebody else's."""
 
     def on_failure(self, error: KoradError) -> None:
         """No (complete) answer will come."""
@@ -56,71 +52,80 @@ class Listener(Protocol):
 class UpstreamConnection(asyncio.Protocol):
     """A connection of one site's pool."""
 
-    __slots__ = (
-        "_answered", "_body", "_complete", "_head", "_head_bytes", "_headers", "_keep", "_parser",
-        "_reading", "_reused", "_site", "_status", "_timeouts", "call", "deadline", "listener",
-        "transport",
-    )  # fmt: skip
+    transport: asyncio.Transport | None = None
+    deadline = 0.0
 
-    def __init__(self, site: Site, timeouts: Timeouts) -> None:
+    # the exchange under way
+    _listener: Listener | None = None
+    _call: tuple[bytes, bytes] | None = None
+    _answered = False
+    _reused = False
+    _reading = True
+
+    # its answer, as far as llhttp has read it
+    _status = 0
+    _head: AnswerHead | None = None
+    _head_told = False
+    _head_bytes = 0
+    _keep_alive = False
+    _complete = False
+
+    def __init__(self, site: Site, timeouts: Timeouts, heads: HeadReader) -> None:
         self._site = site
-        self._timeouts = timeouts
-        self.transport: asyncio.Transport | None = None
-        self.listener: Listener | None = None
-        self.call: tuple[bytes, bytes] | None = None
-        self.deadline = 0.0
-        self._parser = httptools.HttpResponseParser(self)
-        self._reused = False
-        self._reading = True
-        self._reset()
-
-    def _reset(self) -> None:
-        self._head: AnswerHead | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
-        self._status = 0
+        self._deadlines = site.deadlines
+        self._first_byte_s = timeouts.first_byte_s
+        self._idle_s = timeouts.idle_s
+        self._read_hot = heads.read_hot
+        self._read_head = heads.read
+        self._headers: dict[bytes, bytes] = {}
+        # llhttp calls this for every header line: a dict's own method costs no Python frame,
+        # which saves 3 us an answer. Of a repeated header the last counts; framing is llhttp's.
+        self.on_header = self._headers.__setitem__
         self._body: list[bytes] = []
-        self._answered = False
-        self._complete = False
-        self._keep = False
+        self._parser = httptools.HttpResponseParser(self)
 
     # ── what the pool and the relay ask ──────────────────────────────────────────────────────
 
     def send(self, head: bytes, body: bytes, listener: Listener) -> None:
         """Write a request and tell `listener` about its answer."""
-        assert self.transport is not None and self.listener is None
-        self.listener = listener
-        self.call = (head, body)
-        self.deadline = self._site.deadlines.now + self._timeouts.first_byte_s
+        assert self.transport is not None
+        assert self._listener is None
+        self._listener = listener
+        self._call = (head, body)
+        self.deadline = self._deadlines.now + self._first_byte_s
         if len(body) <= WRITE_JOINED_BYTES_MAX:
             self.transport.write(head + body)
         else:
             self.transport.writelines((head, body))
         listener.on_sent()
 
-    def cancel(self) -> None:
-        """Drop the answer under way: the provider sees the connection reset at once."""
-        self.listener = None
-        if self.transport is not None:
-            self.transport.abort()
+    def cancel(self, listener: Listener) -> None:
+        """Drop `listener`'s answer if it is still under way: the provider sees a reset at once."""
+        if self._listener is listener:
+            self._listener = None
+            if self.transport is not None:
+                self.transport.abort()
 
-    def pause(self) -> None:
-        """Stop reading, because the client does not keep up."""
-        if self._reading and self.transport is not None:
+    def pause(self, listener: Listener) -> None:
+        """Stop reading, because `listener`'s client does not keep up."""
+        if self._listener is listener and self._reading and self.transport is not None:
             self._reading = False
             self.transport.pause_reading()
 
-    def resume(self) -> None:
+    def resume(self, listener: Listener) -> None:
         """Read again."""
-        if not self._reading and self.transport is not None:
-            self._reading = True
-            self.deadline = self._site.deadlines.now + self._timeouts.idle_s
-            self.transport.resume_reading()
+        if self._listener is listener:
+            self._resume()
 
     @property
     def is_usable(self) -> bool:
         """Whether an idle connection may be given a request."""
         return self.transport is not None and not self.transport.is_closing()
+
+    def close(self) -> None:
+        """Close an idle connection."""
+        if self.transport is not None:
+            self.transport.close()
 
     # ── asyncio.Protocol ─────────────────────────────────────────────────────────────────────
 
@@ -130,24 +135,32 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came and tell the listener once."""
-        listener = self.listener
+        listener = self._listener
         if listener is None:
             # Bytes nobody asked for: whatever they are, they must not become the next answer.
             self.close()
             return
-        self._answered = True
-        self.deadline = self._site.deadlines.now + self._timeouts.idle_s
+        if not self._answered:
+            self._answered = True
+            if data.startswith(HOT_STATUS_LINE):
+                hot = self._read_hot(data)
+                if hot is not None:
+                    self._keep_alive = True
+                    self._release()
+                    listener.on_answer(*hot)
+                    return
+        self.deadline = self._deadlines.now + self._idle_s
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._fail(_broken("The provider's answer is not valid HTTP."))
             return
-        if self._head is None:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                self._fail(_broken("The head of the provider's answer is too large."))
+        if self._head is not None:
+            self._tell(listener)
             return
-        self._tell(listener)
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._fail(_broken("The head of the provider's answer is too large."))
 
     def eof_received(self) -> None:
         """Close: a provider that is done sending is done."""
@@ -156,47 +169,42 @@ class UpstreamConnection(asyncio.Protocol):
         """Tell the listener, or retry a request that met a stale connection."""
         self.transport = None
         self._site.closed(self)
-        listener = self.listener
+        listener = self._listener
         if listener is None:
             return
-        if self._head is not None and not self._complete and self._ends_with_connection():
+        if self._head is not None and not self._head.is_framed:
+            # Its end is the connection's (RFC 9112 6.3).
             self._complete = True
             self._tell(listener)
             return
-        self.listener = None
-        if self._reused and not self._answered and self.call is not None:
+        self._listener = None
+        if self._reused and not self._answered and self._call is not None:
             # The provider closed an idle connection while the request was on its way. No byte
             # of an answer came, so it was not processed (RFC 9112 9.3.1); once, on a new one.
-            self._site.retry(*self.call, listener)
+            self._site.retry(*self._call, listener)
             return
-        listener.on_failure(_broken("The provider closed the connection before its answer was complete."))
+        listener.on_failure(
+            _broken("The provider closed the connection before its answer was complete.")
+        )
 
     def on_deadline(self) -> None:
         """End what takes too long: an answer, or an idle connection."""
-        listener = self.listener
-        if listener is None:
+        if self._listener is None:
             self.close()
         elif self._reading:
             what = "stopped sending" if self._answered else "did not answer in time"
             self._fail(upstream_error(504, f"The provider {what}.", "upstream_timeout"))
 
-    def close(self) -> None:
-        """Close an idle connection."""
-        if self.transport is not None:
-            self.transport.close()
-
     # ── httptools callbacks ──────────────────────────────────────────────────────────────────
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header line."""
-        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take the head, unless it is an interim one (1xx)."""
-        self._status = self._parser.get_status_code()
-        if self._status >= 200:
-            self._head = AnswerHead(status=self._status, headers=self._headers)
-            self._keep = self._parser.should_keep_alive()
+        self._status = status = self._parser.get_status_code()
+        if status >= FIRST_FINAL_STATUS:
+            self._head = self._read_head(status, self._headers)
+            # llhttp knows this only now: at the message's end its state is already the next one's.
+            self._keep_alive = self._parser.should_keep_alive()
+        self._headers.clear()
 
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body until the read is parsed."""
@@ -204,49 +212,50 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Note the end, unless it is that of an interim answer."""
-        if self._status >= 200:
-            self._complete = True
-        else:
-            self._headers = []
+        self._complete = self._status >= FIRST_FINAL_STATUS
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
     def _tell(self, listener: Listener) -> None:
+        """Tell the listener what one read brought; it may cancel at any call."""
         head, body, complete = self._head, self._body, self._complete
         assert head is not None
-        if self._headers is not None and head.headers is self._headers:
-            self._headers = []
-            listener.on_head(head)
+        told, self._head_told = self._head_told, True
         if body:
             self._body = []
-            listener.on_body(body[0] if len(body) == 1 else b"".join(body))
-        if complete and self.listener is listener:
+        if complete:
+            # First of all, so that the listener's next request finds this connection free.
             self._release()
+        if not told:
+            listener.on_head(head)
+        if body and (complete or self._listener is listener):
+            listener.on_body(body[0] if len(body) == 1 else b"".join(body))
+        if complete:
             listener.on_end()
 
     def _release(self) -> None:
-        """Give the connection back before the listener goes on, which may need one."""
+        """Be ready for another exchange, and give the connection back if it may be kept."""
+        keep = self.transport is not None and self._keep_alive
         # An answer that came before its request was wholly written leaves the rest in the way.
-        unsent = 0 if self.transport is None else self.transport.get_write_buffer_size()
-        keep = self._keep and not unsent
-        self.resume()
-        self.listener = None
-        self.call = None
-        self._reset()
+        keep = keep and not self.transport.get_write_buffer_size()  # type: ignore[union-attr]
+        self._resume()
+        self._listener = self._call = self._head = None
+        self._answered = self._complete = self._head_told = False
+        self._head_bytes = 0
         self._reused = True
         if keep and self.is_usable:
             self._site.released(self)
         else:
             self.close()
 
-    def _ends_with_connection(self) -> bool:
-        """Return whether the answer's framing is "until the connection closes" (RFC 9112 6.3)."""
-        assert self._head is not None
-        framed = (b"content-length", b"transfer-encoding")
-        return not any(name.lower() in framed for name, _ in self._head.headers)
+    def _resume(self) -> None:
+        if not self._reading and self.transport is not None:
+            self._reading = True
+            self.deadline = self._deadlines.now + self._idle_s
+            self.transport.resume_reading()
 
     def _fail(self, error: KoradError) -> None:
-        listener, self.listener = self.listener, None
+        listener, self._listener = self._listener, None
         if self.transport is not None:
             self.transport.abort()
         if listener is not None:

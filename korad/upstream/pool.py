@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from typing import Protocol
 
 from korad.domain.exchange import UpstreamCall
 from korad.domain.upstream import Origin, Provider
 from korad.errors import KoradError, server_error, upstream_error
 from korad.ports import Deadlines
+from korad.upstream.answer_head import HeadReader
 from korad.upstream.connection import Listener, UpstreamConnection
 from korad.upstream.tls import client_context
 
@@ -26,8 +28,8 @@ class Pool:
         self._deadlines = deadlines
         self._sites: dict[str, Site] = {}
 
-    def send(self, call: UpstreamCall, listener: Listener) -> Pending:
-        """Send `call` and tell `listener` about it; return the handle that cancels it."""
+    def send(self, call: UpstreamCall, listener: Listener) -> Handle:
+        """Send `call` and tell `listener` about it. Raises ServerError: 503, overloaded."""
         site = self._sites.get(call.provider.name)
         if site is None:
             site = self._sites[call.provider.name] = Site(call.provider, self._deadlines)
@@ -39,33 +41,51 @@ class Pool:
             await site.close()
 
 
-class Pending:
-    """A request on its way: waiting, connecting, or on a connection."""
+class Handle(Protocol):
+    """What a listener holds of its request; it is safe to use when the answer is long over."""
 
-    __slots__ = ("body", "connection", "head", "listener", "task")
+    def cancel(self, listener: Listener) -> None:
+        """Drop the request wherever it is; the listener hears nothing more."""
+
+    def pause(self, listener: Listener) -> None:
+        """Stop reading the answer."""
+
+    def resume(self, listener: Listener) -> None:
+        """Read the answer again."""
+
+
+class Pending:
+    """The handle of a request that has no connection yet, and of what becomes of it."""
+
+    __slots__ = ("body", "connection", "head", "listener")
 
     def __init__(self, head: bytes, body: bytes, listener: Listener) -> None:
         self.head = head
         self.body = body
         self.listener: Listener | None = listener
         self.connection: UpstreamConnection | None = None
-        self.task: asyncio.Task[None] | None = None
 
-    def cancel(self) -> None:
-        """Drop the request wherever it is; the listener hears nothing more."""
+    def go(self, connection: UpstreamConnection) -> None:
+        """Send the request, nobody having cancelled it."""
+        assert self.listener is not None
+        self.connection = connection
+        connection.send(self.head, self.body, self.listener)
+
+    def cancel(self, listener: Listener) -> None:
+        """Drop the request wherever it is."""
         self.listener = None
         if self.connection is not None:
-            self.connection.cancel()
+            self.connection.cancel(listener)
 
-    def pause(self) -> None:
+    def pause(self, listener: Listener) -> None:
         """Stop reading the answer."""
         if self.connection is not None:
-            self.connection.pause()
+            self.connection.pause(listener)
 
-    def resume(self) -> None:
+    def resume(self, listener: Listener) -> None:
         """Read the answer again."""
         if self.connection is not None:
-            self.connection.resume()
+            self.connection.resume(listener)
 
 
 class Site:
@@ -75,22 +95,22 @@ class Site:
         self.deadlines = deadlines
         self._provider = provider
         self._tls = client_context() if provider.origin.scheme == "https" else None
+        self._heads = HeadReader()
         self._idle: list[UpstreamConnection] = []
         self._open = 0
         self._waiting: deque[Pending] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(self, head: bytes, body: bytes, listener: Listener) -> Pending:
+    def send(self, head: bytes, body: bytes, listener: Listener) -> Handle:
         """Send on an idle connection, else open one, else wait for one."""
-        pending = Pending(head, body, listener)
         idle = self._idle
         while idle:
             # Last in, first out: the warmest connection, and the others may go idle and close.
             connection = idle.pop()
             if connection.is_usable:
-                pending.connection = connection
                 connection.send(head, body, listener)
-                return pending
+                return connection
+        pending = Pending(head, body, listener)
         if self._open < self._provider.connections_max:
             self._connect(pending)
         elif len(self._waiting) < WAITING_MAX:
@@ -107,7 +127,6 @@ class Site:
     def retry(self, head: bytes, body: bytes, listener: Listener) -> None:
         """Send once more, on a connection that is certainly new."""
         pending = Pending(head, body, listener)
-        # The relay still holds the first handle; the listener is told of the new connection.
         listener.on_retry(pending)
         self._connect(pending)
 
@@ -117,8 +136,7 @@ class Site:
         while waiting:
             pending = waiting.popleft()
             if pending.listener is not None:
-                pending.connection = connection
-                connection.send(pending.head, pending.body, pending.listener)
+                pending.go(connection)
                 return
         connection.deadline = self.deadlines.now + IDLE_S_MAX
         self._idle.append(connection)
@@ -153,7 +171,7 @@ class Site:
 
     async def _open_connection(self, pending: Pending) -> None:
         origin, timeouts = self._provider.origin, self._provider.timeouts
-        connection = UpstreamConnection(self, timeouts)
+        connection = UpstreamConnection(self, timeouts, self._heads)
         try:
             async with asyncio.timeout(timeouts.connect_s):
                 await asyncio.get_running_loop().create_connection(
@@ -173,8 +191,7 @@ class Site:
             # Its client left while we connected: the connection serves the next one.
             self.released(connection)
         elif connection.is_usable:
-            pending.connection = connection
-            connection.send(pending.head, pending.body, pending.listener)
+            pending.go(connection)
         else:
             pending.listener.on_failure(_unreachable(origin, None))
 

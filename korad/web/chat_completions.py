@@ -9,6 +9,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
 from korad.auth import authenticate
+from korad.clock import unix_s
 from korad.domain.exchange import RequestHead
 from korad.errors import ClientError, KoradError, invalid_request
 from korad.web.fast_lane import FastLane, body_timed_out
@@ -42,7 +43,7 @@ def chat_completions(shell: Shell) -> Callable[[web.Request], Awaitable[web.Stre
 
     async def handle(request: web.Request) -> web.StreamResponse:
         length = request.content_length
-        if length is not None and length > shell.settings.body_bytes_max:
+        if length is not None and length > shell.body_bytes_max:
             raise too_large(shell)
         head = read_head(shell, request)
         protocol = request.protocol
@@ -66,9 +67,9 @@ def expect_continue(shell: Shell) -> Callable[[web.Request], Awaitable[None]]:
                 417, "Unknown expectation.", kind="invalid_request_error", code="bad_request"
             )
         head = read_head(shell, request)
-        authenticate(shell.rooms.ring, head.credential_digest, shell.clock.now_s())
+        authenticate(shell.rooms.ring, head.credential_digest, unix_s())
         length = request.content_length
-        if length is not None and length > shell.settings.body_bytes_max:
+        if length is not None and length > shell.body_bytes_max:
             raise too_large(shell)
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # aiohttp counts what was written as part of the answer: start it anew.
@@ -89,7 +90,7 @@ def too_large(shell: Shell) -> KoradError:
     """Return the 413 for a body over the limit."""
     return ClientError(
         413,
-        f"The request body is larger than {shell.settings.body_bytes_max} bytes.",
+        f"The request body is larger than {shell.body_bytes_max} bytes.",
         kind="invalid_request_error",
         code="request_too_large",
     )
@@ -104,7 +105,7 @@ async def _read_body(shell: Shell, request: web.Request) -> bytes:
             kind="invalid_request_error",
             code="unsupported_media_type",
         )
-    limit = shell.settings.body_bytes_max
+    limit = shell.body_bytes_max
     pieces: list[bytes] = []
     size = 0
     while not request.content.at_eof():

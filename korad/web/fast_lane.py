@@ -136,10 +136,10 @@ class FastLane(RequestHandler):
         head_end = data.find(b"\r\n\r\n") + 4
         if (
             head_end < 4
-            or head_end > shell.settings.head_bytes_max
+            or head_end > shell.head_bytes_max
             or not data.startswith(HOT_REQUEST_LINE)
             or (hot := shell.heads.read_hot(data[:head_end])) is None
-            or hot[1] > shell.settings.body_bytes_max
+            or hot[1] > shell.body_bytes_max
         ):
             self._stand_aside(data)
             return
@@ -214,7 +214,9 @@ class FastLane(RequestHandler):
 
     # ── aiohttp's own lane ───────────────────────────────────────────────────────────────────
 
-    async def relay(self, head: RequestHead, body: bytes, *, keep_alive: bool, chunked: bool) -> bool:
+    async def relay(
+        self, head: RequestHead, body: bytes, *, keep_alive: bool, chunked: bool
+    ) -> bool:
         """Serve a request that aiohttp has parsed; return whether the connection may go on."""
         done = self._done = self._loop.create_future()
         self.deadline = float("inf")

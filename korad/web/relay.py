@@ -11,11 +11,10 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from korad.clock import monotonic_ns
 from korad.domain.exchange import Outcome, RequestHead
 from korad.errors import KoradError, UpstreamRefused, server_error, upstream_error
-from korad.upstream import AnswerHead
-from korad.upstream.pool import Pending
-from korad.web.answer_headers import passed_on
+from korad.upstream import AnswerHead, Handle
 from korad.web.shell import Shell
 from korad.wire.http1 import chunk, last_chunk
 
@@ -38,10 +37,14 @@ class Client(Protocol):
 class Relay:
     """One exchange under way between a client connection and an upstream connection."""
 
-    __slots__ = (
-        "_body", "_body_bytes", "_chunked", "_client", "_close", "_exchange", "_failure",
-        "_folds", "_head_sent", "_held", "_pending", "_settled", "_shell", "_waiting_for_count",
-    )  # fmt: skip
+    _handle: Handle | None = None
+    _held = b""
+    _head_sent = False
+    _failure: KoradError | None = None
+    _waiting_for_count = False
+    _folds = 0
+    _settled = False
+    _body_bytes = 0
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
         self._shell = shell
@@ -50,15 +53,7 @@ class Relay:
         self._close = not keep_alive
         self._chunked = chunked
         """False for an HTTP/1.0 client: a stream then ends with the connection."""
-        self._pending: Pending | None = None
         self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._held = b""
-        self._head_sent = False
-        self._failure: KoradError | None = None
-        self._waiting_for_count = False
-        self._folds = 0
-        self._settled = False
 
     # ── the request ──────────────────────────────────────────────────────────────────────────
 
@@ -66,13 +61,12 @@ class Relay:
         """Take a whole request and send it upstream, or answer why not."""
         shell, exchange = self._shell, self._exchange
         try:
-            refusal = shell.refusal()
-            if refusal is not None:
+            if shell.draining or shell.inflight > shell.inflight_max:
                 self._close = True
-                raise refusal
-            exchange.admit(head, body, now_s=shell.clock.now_s())
+                shell.refuse()
+            exchange.admit(head, body)
             exchange.optimize()
-            self._pending = shell.pool.send(exchange.dispatch(), self)
+            self._handle = shell.pool.send(exchange.dispatch(), self)
         except KoradError as error:
             self._refuse(error, Outcome.REFUSED)
             return
@@ -92,42 +86,48 @@ class Relay:
     def client_gone(self) -> None:
         """Cancel the upstream; what was consumed is still billed."""
         self._client = None
-        if self._pending is not None:
-            self._pending.cancel()
+        self._cancel()
         self._finish(Outcome.CLIENT_ABORTED)
 
     def pause(self) -> None:
         """Read no more from the provider: the client does not keep up."""
-        if self._pending is not None:
-            self._pending.pause()
+        if self._handle is not None:
+            self._handle.pause(self)
 
     def resume(self) -> None:
         """Read on."""
-        if self._pending is not None:
-            self._pending.resume()
+        if self._handle is not None:
+            self._handle.resume(self)
 
     # ── the provider's socket says (upstream.Listener) ───────────────────────────────────────
 
     def on_sent(self) -> None:
         """Note when the request went out."""
-        self._exchange.note_sent(self._shell.clock.monotonic_ns())
+        self._exchange.note_sent(monotonic_ns())
 
-    def on_retry(self, pending: object) -> None:
+    def on_retry(self, handle: Handle) -> None:
         """Hold the new handle: the request goes out again."""
-        assert isinstance(pending, Pending)
-        self._pending = pending
+        self._handle = handle
+
+    def on_answer(self, head: AnswerHead, body: bytes) -> None:
+        """Take a whole answer."""
+        exchange = self._exchange
+        if exchange.wants_stream:
+            self.on_head(head)
+            self.on_body(body)
+            self.on_end()
+            return
+        exchange.begin(head.status, head.lines, head.request_id, monotonic_ns())
+        self._answer(body)
 
     def on_head(self, head: AnswerHead) -> None:
         """Take the answer's head; a stream's goes to the client at once where it may."""
-        facts = passed_on(head.headers)
         exchange = self._exchange
-        exchange.begin(
-            head.status, facts.lines, facts.request_id, self._shell.clock.monotonic_ns()
-        )
-        if facts.encoded:
+        exchange.begin(head.status, head.lines, head.request_id, monotonic_ns())
+        if head.is_encoded:
             self._fail(_broken("The provider compressed its answer, though asked not to."))
         elif exchange.decoder is not None:
-            if not facts.event_stream:
+            if not head.is_event_stream:
                 self._fail(_broken("The provider answered a stream request without a stream."))
             elif not exchange.destination.codec.head_after_first_event:  # type: ignore[union-attr]
                 self._send(b"")
@@ -162,27 +162,37 @@ class Relay:
         """The answer is complete; for a stream that said so itself, nothing is left to do."""
         if self._settled or self._failure is not None or self._waiting_for_count:
             return
+        if self._exchange.decoder is None:
+            self._answer(b"".join(self._body))
+            return
+        try:
+            self._end_stream(b"")
+        except Exception:
+            self._bug()
+
+    def on_failure(self, error: KoradError) -> None:
+        """No (complete) answer will come."""
+        self._handle = None
+        if not self._settled and not self._waiting_for_count:
+            self._fail(error)
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────
+
+    def _answer(self, body: bytes) -> None:
+        """Turn a whole non-streaming answer into the client's."""
         exchange = self._exchange
         try:
-            if exchange.decoder is None:
-                exchange.read(b"".join(self._body), self._shell.clock.monotonic_ns())
+            exchange.read(body, monotonic_ns())
+            if exchange.needs_count:
                 self._finish(Outcome.COMPLETED)
             else:
-                self._end_stream(b"")
+                self._write_end(Outcome.COMPLETED)
         except UpstreamRefused as error:
             self._refuse(error, Outcome.UPSTREAM_REFUSED)
         except KoradError as error:
             self._refuse(error, Outcome.UPSTREAM_FAILED)
         except Exception:
             self._bug()
-
-    def on_failure(self, error: KoradError) -> None:
-        """No (complete) answer will come."""
-        self._pending = None
-        if not self._settled and not self._waiting_for_count:
-            self._fail(error, upstream_gone=True)
-
-    # ── inside ───────────────────────────────────────────────────────────────────────────────
 
     def _send(self, events: bytes) -> None:
         """Write events, with the head before the first; hold them while the head waits."""
@@ -206,7 +216,7 @@ class Relay:
         exchange = self._exchange
         decoder = exchange.decoder
         assert decoder is not None
-        exchange.end_stream(self._shell.clock.monotonic_ns())
+        exchange.end_stream(monotonic_ns())
         self._held += events
         if decoder.error is not None:
             self._failure = decoder.error
@@ -214,13 +224,17 @@ class Relay:
             self._failure = _broken("The provider's stream ended before it was complete.")
         self._finish(Outcome.COMPLETED if self._failure is None else Outcome.UPSTREAM_FAILED)
 
-    def _fail(self, error: KoradError, *, upstream_gone: bool = False) -> None:
+    def _cancel(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.cancel(self)
+
+    def _fail(self, error: KoradError) -> None:
         """End an exchange whose provider broke off."""
-        if self._pending is not None and not upstream_gone:
-            self._pending.cancel()
+        self._cancel()
         self._failure = error
         if self._exchange.decoder is not None and self._head_sent:
-            self._exchange.end_stream(self._shell.clock.monotonic_ns())
+            self._exchange.end_stream(monotonic_ns())
             self._finish(Outcome.UPSTREAM_FAILED)
         else:
             self._refuse(error, Outcome.UPSTREAM_FAILED)
@@ -263,7 +277,7 @@ class Relay:
             return
         exchange = self._exchange
         if outcome is Outcome.CLIENT_ABORTED and exchange.decoder is not None:
-            exchange.end_stream(self._shell.clock.monotonic_ns())
+            exchange.end_stream(monotonic_ns())
         waits_for_head = exchange.decoder is not None and exchange.counted_prompt is None
         counts = (exchange.owes(outcome) and exchange.needs_count) or waits_for_head
         if not counts:
@@ -299,9 +313,7 @@ class Relay:
     def _write_stream_end(self, client: Client) -> None:
         exchange = self._exchange
         failed = self._failure
-        last, trailers = (
-            exchange.stream_tail() if failed is None else exchange.stream_error(failed)
-        )
+        last, trailers = exchange.stream_tail() if failed is None else exchange.stream_error(failed)
         events, self._held = self._held + last, b""
         head = b""
         if not self._head_sent:
@@ -324,10 +336,11 @@ class Relay:
 
     def _bug(self, raised: BaseException | None = None) -> None:
         """Our own mistake: a log line, and an answer without detail."""
-        _log.error("internal error in exchange %s", self._exchange.request_id, exc_info=raised or True)
+        _log.error(
+            "internal error in exchange %s", self._exchange.request_id, exc_info=raised or True
+        )
         error = server_error(500, "The server had an error.", "internal_error")
-        if self._pending is not None:
-            self._pending.cancel()
+        self._cancel()
         self._close = True
         if not self._head_sent:
             self._refuse(error, Outcome.UPSTREAM_FAILED)
@@ -338,8 +351,8 @@ class Relay:
     def _settle(self, outcome: Outcome) -> None:
         self._settled = True
         shell, client = self._shell, self._client
-        record = self._exchange.settle(outcome, shell.clock.monotonic_ns())
-        self._client = self._pending = None
+        record = self._exchange.settle(outcome, monotonic_ns())
+        self._client = self._handle = None
         shell.end(record)
         if client is not None:
             client.relay_done(keep_alive=not self._close)

@@ -55,9 +55,7 @@ def _openai_errors(shell: Shell) -> Callable[[web.Request, Handler], Awaitable[w
 
 
 def _error_response(error: KoradError, shell: Shell, *, close: bool) -> web.Response:
-    response = web.Response(
-        status=error.status, body=error.body(), content_type="application/json"
-    )
+    response = web.Response(status=error.status, body=error.body(), content_type="application/json")
     for name, text in error.headers:
         response.headers[name] = text
     response.headers["x-request-id"] = shell.new_request_id()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 
-from korad.clock import SystemClock
+from korad.clock import monotonic_ns, unix_ns, unix_s
 from korad.config import ServerSettings
 from korad.domain.exchange import ExchangeRecord
-from korad.errors import KoradError, server_error
+from korad.errors import server_error
 from korad.exchange import Exchange
 from korad.ports import Deadlines, RecordSink
 from korad.rooms import Rooms
@@ -40,26 +40,26 @@ class Shell:
         self.deadlines = deadlines
         self.heads = heads
         self.settings = settings
+        self.head_bytes_max = settings.head_bytes_max
+        self.body_bytes_max = settings.body_bytes_max
+        self.inflight_max = settings.inflight_max
         self.records = records
         self.new_request_id = new_request_id
-        self.clock = SystemClock()
         self.draining = False
         self.inflight = 0
         self.idle = asyncio.Event()
         self.idle.set()
         self._threads = threads
-        self._date_s = 0
-        self._date_line = b""
+        self.note_date()
 
     def begin(self) -> Exchange:
         """Return a new exchange and count it in flight."""
         self.inflight += 1
-        clock = self.clock
         return Exchange(
             self.rooms,
             self.new_request_id(),
-            now_ms=clock.now_ns() // 1_000_000,
-            now_ns=clock.monotonic_ns(),
+            now_ms=unix_ns() // 1_000_000,
+            now_ns=monotonic_ns(),
         )
 
     def end(self, record: ExchangeRecord) -> None:
@@ -69,17 +69,18 @@ class Shell:
             self.idle.set()
         self.records.note(record)
 
-    def refusal(self) -> KoradError | None:
-        """Return why no further exchange is taken now, or None."""
+    def refuse(self) -> None:
+        """Raise ServerError (503: draining, overloaded) if no further exchange is taken now."""
         if self.draining:
-            return server_error(503, "korad is stopping.", "draining", retry_after_s=RETRY_AFTER_S)
-        if self.inflight > self.settings.inflight_max:
-            return server_error(
+            raise server_error(503, "korad is stopping.", "draining", retry_after_s=RETRY_AFTER_S)
+        if self.inflight > self.inflight_max:
+            raise server_error(
                 503, "korad has too much to do.", "overloaded", retry_after_s=RETRY_AFTER_S
             )
-        return None
 
-    def offload(self, work: Callable[[], object], then: Callable[[BaseException | None], None]) -> None:
+    def offload(
+        self, work: Callable[[], object], then: Callable[[BaseException | None], None]
+    ) -> None:
         """Run `work` in a thread, then call `then` on the loop with what it raised, if anything.
 
         One thread: works and their continuations keep their order.
@@ -96,10 +97,11 @@ class Shell:
 
         self._threads.submit(run)
 
-    def lines(self, *, close: bool = False) -> bytes:
+    def note_date(self) -> None:
+        """Renew the `Date` header; called every tick, so that no request has to look at a clock."""
+        date = formatdate(unix_s(), usegmt=True)
+        self._lines = f"Date: {date}\r\nServer: korad\r\n".encode()
+
+    def lines(self, *, close: bool) -> bytes:
         """Return the header lines every answer ends with."""
-        now_s = self.clock.now_s()
-        if now_s != self._date_s:
-            self._date_s = now_s
-            self._date_line = f"Date: {formatdate(now_s, usegmt=True)}\r\nServer: korad\r\n".encode()
-        return self._date_line + b"Connection: close\r\n" if close else self._date_line
+        return self._lines + b"Connection: close\r\n" if close else self._lines

@@ -104,11 +104,11 @@ def header_value(text: str) -> bytes:
     return "".join(c if " " <= c <= "~" else "?" for c in text).encode()
 
 
-def plain_answer(status: int, lines: bytes, body: bytes, *, content_type: bytes) -> bytes:
-    """Return a whole answer with Content-Length; `lines` are further header lines."""
-    return b"%bContent-Type: %b\r\n%bContent-Length: %d\r\n\r\n%b" % (
-        status_line(status),
-        content_type,
+def plain_answer(status: int, lines: bytes, body: bytes) -> bytes:
+    """Return a whole JSON answer with Content-Length; `lines` are further header lines."""
+    return b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n%b" % (
+        status,
+        _REASONS.get(status, b"Status"),
         lines,
         len(body),
         body,
@@ -122,9 +122,4 @@ def header_lines(headers: tuple[tuple[str, str], ...]) -> bytes:
 
 def error_answer(error: KoradError, lines: bytes) -> bytes:
     """Return the whole answer to an error in OpenAI's shape; `lines` are further header lines."""
-    return plain_answer(
-        error.status,
-        lines + header_lines(error.headers),
-        error.body(),
-        content_type=b"application/json",
-    )
+    return plain_answer(error.status, lines + header_lines(error.headers), error.body())

@@ -117,6 +117,7 @@ def test_an_inline_pdf_becomes_a_titled_document_without_the_data_url(data: str)
         ({"type": "file", "file": {"file_id": "file-1"}}, ".file.file_id"),
         ({"type": "file", "file": {"file_data": PNG}}, ".file.file_data"),
         ({"type": "file", "file": {"file_data": "data:x;base64,%%%%"}}, ".file.file_data"),
+        ({"type": "file", "file": {"file_data": "é" * 24}}, ".file.file_data"),
         ({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}, ".input_audio"),
     ],
 )
@@ -142,7 +143,10 @@ def test_files_by_id_other_files_and_audio_are_unsupported(
         ([{"type": "text"}], "messages[0].content[0].text"),
         ([{"type": "image_url", "image_url": "x"}], "messages[0].content[0].image_url"),
         ([image(7)], "messages[0].content[0].image_url.url"),
-        ([{"type": "text", "text": "x", "cache_control": 1}], "messages[0].content[0].cache_control"),
+        (
+            [{"type": "text", "text": "x", "cache_control": 1}],
+            "messages[0].content[0].cache_control",
+        ),
     ],
 )
 def test_wrong_shapes_are_refused_with_their_place(content: Any, param: str) -> None:

@@ -125,7 +125,7 @@ def test_a_limit_that_is_none_is_refused(limit: Any, code: str) -> None:
     ],
 )
 def test_sampling_parameters_are_those_the_model_accepts(
-    members: Any, model: str, thinking: bool, expected: Any
+    members: Any, model: str, expected: Any, *, thinking: bool
 ) -> None:
     assert expected == sampling_of(members, capabilities(model), thinking=thinking)
 

@@ -163,7 +163,7 @@ def test_members_that_the_shallow_parse_let_through_are_refused_here(
 
 def test_a_schema_nested_too_deeply_to_walk_is_refused() -> None:
     deep: dict[str, Any] = {}
-    for _ in range(400):
+    for _ in range(900):
         deep = {"items": deep}
     form = {"type": "json_schema", "json_schema": {"schema": deep}}
 

@@ -88,6 +88,11 @@ def test_narrowing_closes_every_object_at_any_depth() -> None:
                 "description": "(no properties but these can be written)",
             },
         ),
+        (
+            {"type": "integer", "maximum": 12345678901234567890123},
+            {"type": "integer", "description": "(maximum: 12345678901234567890123)"},
+        ),
+        ({"type": "string", "format": ["x"]}, {"type": "string", "description": '(format: ["x"])'}),
         (True, True),
     ],
 )

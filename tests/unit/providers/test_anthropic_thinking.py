@@ -125,7 +125,7 @@ def test_a_native_thinking_object_passes_and_wins() -> None:
         ({"type": "adaptive"}, True),
     ],
 )
-def test_only_enabled_and_adaptive_count_as_active(config: Any, expected: bool) -> None:
+def test_only_enabled_and_adaptive_count_as_active(config: Any, *, expected: bool) -> None:
     assert expected == Thinking(config=config, effort=None, max_tokens=1).active
 
 

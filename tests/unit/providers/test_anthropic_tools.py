@@ -108,7 +108,7 @@ def test_tools_of_the_history_are_declared_and_forbidden() -> None:
         ({"type": "function", "name": "other"}, {"type": "tool", "name": "other"}, True),
     ],
 )
-def test_each_choice_has_its_counterpart(choice: Any, expected: Any, forced: bool) -> None:
+def test_each_choice_has_its_counterpart(choice: Any, expected: Any, *, forced: bool) -> None:
     found = toolbox(tools=BOTH, tool_choice=choice)
 
     assert (expected, forced) == (found.choice, found.forced)

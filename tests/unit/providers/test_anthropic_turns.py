@@ -136,7 +136,11 @@ def test_a_request_of_system_messages_alone_gets_an_opening_turn(messages: list[
 def test_a_conversation_begun_by_the_assistant_gets_an_opening_turn() -> None:
     found = converse(say("assistant", "Hello!"), say("user", "a"))
 
-    assert [turn("user", OPENING_TEXT), turn("assistant", "Hello!"), turn("user", "a")] == found.turns
+    assert [
+        turn("user", OPENING_TEXT),
+        turn("assistant", "Hello!"),
+        turn("user", "a"),
+    ] == found.turns
 
 
 def test_messages_without_any_content_are_refused() -> None:
@@ -318,9 +322,9 @@ def test_an_echoed_answer_is_accepted_with_all_its_null_members() -> None:
 def test_an_echoed_refusal_is_kept_as_text() -> None:
     echo = say("assistant", None, refusal="I won't.")
 
-    assert turn("assistant", "I won't.") == converse(
-        say("user", "a"), echo, say("user", "c")
-    ).turns[1]
+    assert (
+        turn("assistant", "I won't.") == converse(say("user", "a"), echo, say("user", "c")).turns[1]
+    )
 
 
 def test_a_messages_own_breakpoint_goes_to_its_last_block() -> None:

@@ -24,9 +24,17 @@ def test_directives_change_only_what_they_name():
     )
 
 
-@pytest.mark.parametrize("text", ["fault=none_such", "tokens=many", "speed=9", "odd=yes"])
-def test_a_directive_that_is_none_is_an_error(text):
-    with pytest.raises(ValueError, match="."):
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("fault=none_such", "none_such"),
+        ("tokens=many", "many"),
+        ("speed=9", "knows no speed"),
+        ("odd=yes", "Expected 0 or 1"),
+    ],
+)
+def test_a_directive_that_is_none_is_an_error(text, problem):
+    with pytest.raises(ValueError, match=problem):
         with_directives(Script(), text)
 
 
@@ -35,16 +43,21 @@ def test_a_script_can_come_as_json():
         b'{"fault":"stall_before_head","tool_calls":[["f","{}"]],"latency_s":1}'
     )
 
-    assert script == Script(
-        fault=Fault.STALL_BEFORE_HEAD, tool_calls=[("f", "{}")], latency_s=1.0
-    )
+    assert script == Script(fault=Fault.STALL_BEFORE_HEAD, tool_calls=[("f", "{}")], latency_s=1.0)
 
 
 @pytest.mark.parametrize(
-    "body", [b"[]", b"{", b'{"fault":"none_such"}', b'{"latency_s":"1"}', b'{"speed":1}']
+    ("body", "problem"),
+    [
+        (b"[]", "Expected `object`"),
+        (b"{", "truncated"),
+        (b'{"fault":"none_such"}', "none_such"),
+        (b'{"latency_s":"1"}', "Expected `float`"),
+        (b'{"speed":1}', "knows no speed"),
+    ],
 )
-def test_json_that_is_no_script_is_an_error(body):
-    with pytest.raises(ValueError, match="."):
+def test_json_that_is_no_script_is_an_error(body, problem):
+    with pytest.raises(ValueError, match=problem):
         script_from_json(body)
 
 
