@@ -23,8 +23,8 @@ from korad.adapters.records import Records
 from korad.adapters.request_log import RequestLog
 from korad.adapters.shared_pages import SharedPages
 from korad.auth import KeyRing, digest_key
-from korad.clock import unix_s
 from korad.billing.pricebook import PriceBook
+from korad.clock import unix_s
 from korad.config import Settings
 from korad.domain.identity import VirtualKey
 from korad.domain.upstream import Dialect
@@ -45,6 +45,8 @@ DEMO_KEY = "sk-bf-YOUR_VIRTUAL_KEY"
 """The documentation's key; it exists in demo mode only, in memory only."""
 BACKLOG = 4_096
 HOUSEKEEPING_S = 0.5
+CLOSE_TIMEOUT_S = 1.0
+"""What is left at the end of a drain gets this long to be settled and closed."""
 STDERR = 2
 
 _log = logging.getLogger("korad")
@@ -107,6 +109,7 @@ class App:
             application(self._shell, self._control),
             access_log=None,
             handle_signals=False,
+            shutdown_timeout=CLOSE_TIMEOUT_S,
             auto_decompress=False,
             max_line_size=settings.server.head_bytes_max,
             max_field_size=settings.server.head_bytes_max,
@@ -155,7 +158,7 @@ class App:
                 async with asyncio.timeout(self._settings.server.drain_timeout_s):
                     await shell.idle.wait()
             except TimeoutError:
-                _log.warning("%d exchanges were cut short by the end of the drain", shell.inflight)
+                await self._cut_short(manager)
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await self._runner.cleanup()
@@ -166,6 +169,19 @@ class App:
         if self._request_log is not None:
             self._request_log.stop()
 
+    async def _cut_short(self, manager: web.Server) -> None:
+        """Drop the clients still served; what their exchanges consumed is counted and recorded."""
+        shell = self._shell
+        _log.warning("%d exchanges were cut short by the end of the drain", shell.inflight)
+        for connection in manager.connections:
+            if isinstance(connection, FastLane):
+                connection.abort()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await shell.idle.wait()
+        except TimeoutError:
+            _log.error("%d exchanges ended without a record", shell.inflight)
+
     async def _keep_house(self) -> None:
         """Refresh keys, gauges and, after midnight UTC, prices."""
         while True:
@@ -173,7 +189,7 @@ class App:
             try:
                 await self._watch.refresh()
                 await self._refresh_prices()
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged below
                 # A locked or unreadable store must not end the server: the keys stay as they are.
                 _log.exception("housekeeping failed; it is tried again")
             self._note_gauges()

@@ -20,7 +20,7 @@ Headers = tuple[tuple[str, str], ...]
 class KoradError(Exception):
     """An answer in OpenAI's error shape: status, message, type, param, code and extra headers."""
 
-    def __init__(  # noqa: PLR0913 - the six facts of an error answer
+    def __init__(
         self,
         status: int,
         message: str,
@@ -60,7 +60,7 @@ class UpstreamError(KoradError):
     """The provider could not be reached, broke off or took too long."""
 
 
-class UpstreamRefused(KoradError):
+class UpstreamRefused(KoradError):  # noqa: N818 - it refused; an error is what it sent
     """The provider answered with an error of its own; status and message are passed on."""
 
 

@@ -30,8 +30,6 @@ from korad.wire.openai import parse_chat_request
 from korad.wire.sse import DONE, data_event
 
 FIRST_ERROR_STATUS = 400
-FOLD_BYTES = 8_192
-"""Generated text kept until it is counted, so that a long stream's memory stays bounded."""
 
 
 class State(Enum):
@@ -172,7 +170,7 @@ class Exchange:
             )
 
     def read(self, body: bytes, now_ns: int) -> None:
-        """Take a whole non-streaming answer. Raises KoradError: the provider's, or upstream_broken."""
+        """Take a whole non-streaming answer. Raises KoradError: the provider's own or a 502."""
         assert self.destination is not None
         self._ended_ns = now_ns
         codec = self.destination.codec
@@ -183,22 +181,6 @@ class Exchange:
         self._reported = completion.usage
         self._text = completion.text
         self._final = True
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the events that the client gets for a piece of a streamed answer."""
-        assert self.decoder is not None
-        return self.decoder.feed(chunk)
-
-    def take_text(self) -> str | None:
-        """Return generated text that is due to be counted, or None; give its count to `add_counted`."""
-        assert self.decoder is not None
-        if self.decoder.generated_chars() < FOLD_BYTES:
-            return None
-        return self.decoder.generated_text()
-
-    def add_counted(self, tokens: int) -> None:
-        """Add the count of text from `take_text`."""
-        self._counted_completion += tokens
 
     def end_stream(self, now_ns: int) -> None:
         """Note that no more of a streamed answer will come."""
@@ -230,14 +212,22 @@ class Exchange:
 
     def count_prompt(self) -> None:
         """Count the prompt sent upstream; CPU that grows with its size."""
-        self.counted_prompt = self._rooms.counter.count_prompt(self.sent_request)
+        self.counted_prompt = self._scaled(self._rooms.counter.count_prompt(self.sent_request))
 
     def count(self) -> None:
         """Count what the provider did not report; CPU that grows with the text."""
         if self.counted_prompt is None and self._reported is None:
             self.count_prompt()
         text, self._text = self._text, ""
-        self._counted_completion += self._rooms.counter.count_text(text)
+        self.count_generated(text)
+
+    def count_generated(self, text: str) -> None:
+        """Count text that the model generated, and forget it; CPU that grows with the text."""
+        self._counted_completion += self._scaled(self._rooms.counter.count_text(text))
+
+    def _scaled(self, o200k_tokens: int) -> int:
+        assert self.destination is not None
+        return self.destination.codec.scale_tokens(o200k_tokens, self.destination.target)
 
     # ── bytes for the client ─────────────────────────────────────────────────────────────────
 

@@ -50,7 +50,7 @@ class Deadlines(Protocol):
 
 
 class RecordSink(Protocol):
-    """Who is told the final figures of every exchange: the log, the metrics, the recent requests."""
+    """Who is told the final figures of every exchange: log, metrics, recent requests."""
 
     def note(self, record: ExchangeRecord) -> None:
         """Take one record; called on the event loop, so it must not block."""

@@ -101,7 +101,8 @@ class Rooms:
         if price is None:
             if not provider.free:
                 raise invalid_request(
-                    f"The model '{name}' has no price. Add one under [prices] in the configuration.",
+                    f"The model '{name}' has no price. "
+                    "Add one under [prices] in the configuration.",
                     code="unpriced_model",
                     param="model",
                 )

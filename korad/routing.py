@@ -22,6 +22,10 @@ class Route:
     """The rest of the name asked for, after the vendor's slash."""
 
 
+MODEL_CHARS_MAX = 256
+"""Longest model name: it is remembered, logged and kept with every record."""
+
+
 class Router:
     """A pure table: provider rows and aliases in, routes out."""
 
@@ -34,6 +38,8 @@ class Router:
 
     def resolve(self, name: str) -> Route:
         """Return the route of `name`. Raises ClientError (400, invalid_model)."""
+        if len(name) > MODEL_CHARS_MAX:
+            raise _invalid_model(f"Invalid model name '{_shown(name)}': it is too long.")
         full_name = name if "/" in name else self._aliases.get(name, name)
         vendor, slash, model = full_name.partition("/")
         if not slash or not vendor or not model:

@@ -16,7 +16,9 @@ from korad.domain.exchange import ExchangeRecord, Outcome
 
 SERIES_MAX = 1_200
 """Series of one worker. Clients choose model names, so the number of labels is bounded."""
-NAME_BYTES_MAX = 320
+NAME_BYTES_MAX = 384
+"""Room for a series with three of the longest labels: a name cut short is not Prometheus text."""
+LABEL_BYTES_MAX = 80
 
 OVERHEAD_BUCKETS_US = (25, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 250_000)
 DURATION_BUCKETS_US = (
@@ -136,11 +138,12 @@ class MetricsPage:
 
     def _run(self, names: Sequence[str]) -> int:
         """Return the first of the consecutive cells for `names`."""
-        return [self.cell(name) for name in names][0]
+        cells = [self.cell(name) for name in names]
+        return cells[0]
 
 
 class Metrics:
-    """This worker's page, and the view over all of them."""
+    """One worker's own page, and the view over all of them."""
 
     def __init__(self, pages: SharedPages, worker: int) -> None:
         self._pages = pages.metrics
@@ -208,4 +211,4 @@ def _label(text: str | None) -> str:
     if text is None:
         return ""
     clean = "".join(c if c.isprintable() and c not in '"\\' else "_" for c in text)
-    return clean[:80]
+    return clean.encode()[:LABEL_BYTES_MAX].decode("utf-8", "ignore")

@@ -52,9 +52,15 @@ class RecentRing:
         """Keep the record under its id until the ring has turned once."""
         size = len(json)
         if size > RECORD_BYTES - _LENGTH_BYTES:
-            # Only an extreme caller's id makes a record this long: keep all but that.
+            # Only extreme names from outside make a record this long: keep all but those.
             json = msgspec.json.encode(
-                msgspec.structs.replace(record, client_request_id=None, upstream_request_id=None)
+                msgspec.structs.replace(
+                    record,
+                    client_request_id=None,
+                    upstream_request_id=None,
+                    model=None,
+                    error_code=None,
+                )
             )
             size = len(json)
         at = _slot(record.request_id) * RECORD_BYTES
@@ -77,7 +83,7 @@ class RecentRing:
         json = page[start : start + int.from_bytes(page[at:start], "little")]
         try:
             ids = msgspec.json.decode(json, type=_Ids)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             # The slot is empty, or its worker is writing it anew: the record is gone.
             return None
         if ids.request_id != request_id:

@@ -48,8 +48,10 @@ class RequestLog:
     def _flush(self) -> None:
         if not self._lines:
             return
-        # The swap is atomic under the GIL; the loop may append to either list.
-        lines, self._lines = self._lines, []
+        # Copying and deleting are atomic under the GIL, and the loop only appends behind them. A
+        # swap of lists would lose the line whose writer had just looked up the old one.
+        lines = self._lines[:]
+        del self._lines[: len(lines)]
         data = memoryview(b"\n".join(lines) + b"\n")
         try:
             while data:

@@ -25,9 +25,9 @@ def rate(usage: Usage, price: Price, margin_bp: int) -> Charge:
     """Return the charge of `usage` at `price` with a margin in basis points (>= 0)."""
     if usage.service_tier not in _STANDARD and price.service_tiers:
         price = _served_price(price, usage.service_tier)
-    cost_pico_usd = _cost_pico_usd(
-        usage, _tier_price(price, usage.prompt_tokens) if price.tiers else price
-    )
+    if price.tiers:
+        price = _tier_price(price, usage.prompt_tokens)
+    cost_pico_usd = _cost_pico_usd(usage, price)
     return Charge(
         price_id=price.price_id,
         cost_pico_usd=cost_pico_usd,

@@ -7,7 +7,7 @@ import msgspec
 from korad.domain.value import Fact
 
 
-class ChatRequest(Fact):
+class ChatRequest(Fact, frozen=True):
     """What `korad.wire.openai.parse_chat_request` makes of a request body.
 
     `members` holds every top-level member under its name, each as the client's own bytes, so

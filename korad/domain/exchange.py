@@ -26,7 +26,7 @@ class Outcome(Enum):
     CLIENT_ABORTED = "client_aborted"
 
 
-class RequestHead(Fact):
+class RequestHead(Fact, frozen=True):
     """What a request's head says to korad, read once and shared by requests with the same head."""
 
     credential_digest: bytes | None
@@ -39,7 +39,7 @@ class RequestHead(Fact):
     """A header that must be refused once the key is known to be good."""
 
 
-class UpstreamCall(Fact):
+class UpstreamCall(Fact, frozen=True):
     """One HTTP request to a provider, ready to be written."""
 
     provider: Provider

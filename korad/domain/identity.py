@@ -19,7 +19,7 @@ class VirtualKey:
     allowed_providers: frozenset[str] | None = None
     """Provider names this key may use; None allows all."""
     allowed_models: frozenset[str] | None = None
-    """`provider/model` patterns (a trailing "*" matches any rest) this key may use; None allows all."""
+    """`provider/model` patterns this key may use, "*" at the end for any rest; None allows all."""
     margin_bp: int | None = None
     """Margin in basis points (15000 = 1.50x), or None for the configured default."""
     expires_at_s: int | None = None

@@ -68,7 +68,7 @@ class PriceTier:
     """The tier's row; it has neither tiers nor service tiers of its own."""
 
 
-class Charge(Fact):
+class Charge(Fact, frozen=True):
     """What one request costs us and what its virtual key is charged."""
 
     price_id: str
@@ -152,11 +152,9 @@ def pico_usd_per_token(usd_per_mtok: Any, name: str) -> int:
 
 def divide_half_even(dividend: int, divisor: int) -> int:
     """Return dividend / divisor (divisor > 0) rounded to the nearest integer, ties to even."""
-    quotient, rest = divmod(dividend, divisor)
-    twice = 2 * rest
-    if twice > divisor or (twice == divisor and quotient & 1):
-        return quotient + 1
-    return quotient
+    # With half a divisor added, a tie is exactly what leaves no rest (an odd divisor has none).
+    quotient, rest = divmod(dividend + (divisor >> 1), divisor)
+    return quotient - 1 if not rest and quotient & 1 and not divisor & 1 else quotient
 
 
 def format_usd(nano_usd: int) -> str:

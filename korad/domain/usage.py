@@ -14,7 +14,7 @@ class UsageSource(Enum):
     COUNTED = "counted"
 
 
-class Usage(Fact, omit_defaults=True):
+class Usage(Fact, frozen=True, omit_defaults=True):
     """Token counts of one answer. All are integers >= 0; None means "not reported", never zero.
 
     `prompt_tokens` includes every cached, cache-written and audio prompt token, and
@@ -34,5 +34,5 @@ class Usage(Fact, omit_defaults=True):
     audio_prompt_tokens: int | None = None
     audio_completion_tokens: int | None = None
     service_tier: str | None = None
-    """The tier the provider says it served ("default", "flex", "priority" ...): it sets the price."""
+    """The tier the provider says it served ("default", "flex", "priority"): it sets the price."""
     source: UsageSource = UsageSource.PROVIDER

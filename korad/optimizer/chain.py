@@ -8,7 +8,7 @@ from korad.domain.value import Fact
 PASSTHROUGH = "Passthrough (no optimization needed)"
 
 
-class OptimizedPrompt(Fact):
+class OptimizedPrompt(Fact, frozen=True):
     """A request that became smaller, and by what."""
 
     request: ChatRequest

@@ -69,7 +69,11 @@ class TokenCounter:
         return self.count_text(msgspec.json.format(raw, indent=-1).decode())
 
     def _count_message(self, raw: bytes) -> int:
-        message = msgspec.json.decode(raw)
+        try:
+            message = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            # Valid JSON that is no value of Python's (1e999, a very deep one): count its text.
+            return _TOKENS_PER_MESSAGE + self.count_text(raw.decode("utf-8", "replace"))
         if not isinstance(message, dict):
             return _TOKENS_PER_MESSAGE
         total = _TOKENS_PER_MESSAGE + self._count_content(message.get("content"))

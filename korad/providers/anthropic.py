@@ -49,6 +49,10 @@ class AnthropicDialect:
         """Return the answer as a chat.completion. Raises UpstreamError (502) when it is none."""
         return anthropic_answer.read_completion(body, request, self._now_s())
 
+    def scale_tokens(self, o200k_tokens: int, target: Target) -> int:
+        """Return what a count in o200k tokens is for the model, to the nearest token."""
+        return round(o200k_tokens * self._table.find(target.model).token_multiplier)
+
     def read_error(self, status: int, body: bytes) -> KoradError:
         """Return the provider's error in OpenAI's shape, whatever its body is."""
         return anthropic_errors.read_error(status, body)

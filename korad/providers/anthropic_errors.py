@@ -1,16 +1,14 @@
 """Anthropic's errors in OpenAI's shape, from a body with a status or from a stream without one.
 
-    Anthropic                          client
-    400 invalid_request_error          400 invalid_request_error
-    401, 403 (korad's own key)         502 upstream_error      upstream_auth_failed
-    402 billing_error (korad's bill)   502 upstream_error      upstream_billing_failed
-    404, 409, 413, other 4xx           as is, invalid_request_error
-    429 rate_limit_error               429 rate_limit_error
-    529 overloaded_error               503 server_error        overloaded
-    500 api_error, 504, other 5xx      as is, upstream_error
+    Anthropic                          client: the same status, and as type
+    400, 404, 409, 413                 invalid_request_error
+    401 authentication_error           authentication_error
+    402 billing_error                  insufficient_quota
+    403 permission_error               permission_error
+    429 rate_limit_error               rate_limit_error
+    500 api_error, 504, 529, others    upstream_error
 
-The client neither has the provider's key nor pays its bill: the three statuses that speak of
-them become a 502 without the provider's words.
+Anthropic's own name of the error becomes the code.
 """
 
 from __future__ import annotations
@@ -55,26 +53,7 @@ def stream_error(report: ErrorReport) -> UpstreamRefused:
 
 
 def _translate(status: int, report: ErrorReport) -> UpstreamRefused:
-    if status in (401, 403):
-        return refusal(
-            502,
-            "The provider refused the credential that this proxy is configured with.",
-            kind="upstream_error",
-            code="upstream_auth_failed",
-        )
-    if status == 402:  # noqa: PLR2004 - the table above names it
-        return refusal(
-            502,
-            "The provider refused the request over the billing of this proxy's account.",
-            kind="upstream_error",
-            code="upstream_billing_failed",
-        )
-    if status == 529:  # noqa: PLR2004 - Anthropic's own, unknown to OpenAI's clients
-        return refusal(503, report.message, kind="server_error", code="overloaded")
-    if status >= 500:  # noqa: PLR2004
-        return refusal(status, report.message, kind="upstream_error", code=report.type)
-    kind = "rate_limit_error" if status == 429 else "invalid_request_error"  # noqa: PLR2004
-    return refusal(status, report.message, kind=kind, code=report.type)
+    return refusal(status, report.message, code=report.type)
 
 
 _body_decoder = msgspec.json.Decoder(_ErrorBody)

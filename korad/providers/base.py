@@ -32,7 +32,7 @@ class Target:
         object.__setattr__(self, "model_json", msgspec.Raw(msgspec.json.encode(self.model)))
 
 
-class Completion(Fact):
+class Completion(Fact, frozen=True):
     """A whole non-streaming answer in OpenAI's shape."""
 
     body: bytes
@@ -93,6 +93,10 @@ class DialectCodec(Protocol):
 
     def read_completion(self, body: bytes, request: ChatRequest, target: Target) -> Completion:
         """Translate a whole 2xx answer. Raises UpstreamError (502) when it is not one."""
+        ...
+
+    def scale_tokens(self, o200k_tokens: int, target: Target) -> int:
+        """Turn korad's own count into the model's tokens, for where the provider reports none."""
         ...
 
     def read_error(self, status: int, body: bytes) -> KoradError:

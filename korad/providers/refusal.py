@@ -9,7 +9,15 @@ from korad.errors import UpstreamRefused
 MESSAGE_CHARS_MAX = 2_000
 
 # Providers quote (parts of) the key they were given: "Incorrect API key provided: sk-pr***cdef".
-_CREDENTIAL = re.compile(r"\b(?:sk|gsk|xai|key|AIza|Bearer)[-_ ]?[A-Za-z0-9_*.\-]{6,}")
+# What only begins like one ("skipping", "Bearer authentication") is somebody's words.
+_KEY_CHARS = r"[A-Za-z0-9_*.\u2026\-]"
+_VALUE = r"[^\s\"'`,;)]*[^\s\"'`,;).:]"
+_CREDENTIAL = re.compile(
+    rf"\b(?:(?:sk|gsk|xai)[-_]|AIza){_KEY_CHARS}{{3,}}[A-Za-z0-9_*\u2026\-]"
+    rf"|(?P<lead>\bBearer\s+)(?!(?:auth\w*|scheme|tokens?)\b){_VALUE}"
+    rf"|(?P<name>\bapi[-_ ]?key(?:\s+provided)?[\"']?\s*[:=]\s*[\"']?){_VALUE}",
+    re.IGNORECASE,
+)
 
 _KIND_OF_STATUS = {
     400: "invalid_request_error",
@@ -36,8 +44,12 @@ def refusal(
     text = (message or f"The provider answered with status {status}.")[:MESSAGE_CHARS_MAX]
     return UpstreamRefused(
         status,
-        _CREDENTIAL.sub("***", text),
+        _CREDENTIAL.sub(_masked, text),
         kind=kind or _KIND_OF_STATUS.get(status, "upstream_error"),
         code=code,
         param=param,
     )
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f"{found['lead'] or found['name'] or ''}***"

@@ -11,6 +11,9 @@ import uvloop
 
 from korad.simulator import Simulator
 
+_ADDRESSES = 2
+"""What the child tells its parent: one base URL per dialect."""
+
 
 def start_simulator() -> tuple[str, str, Callable[[], None]]:
     """Fork a simulator; return its OpenAI and Anthropic base URLs and a function that ends it.
@@ -34,7 +37,7 @@ def start_simulator() -> tuple[str, str, Callable[[], None]]:
     os.close(alive_read)
     with os.fdopen(told_read) as told:
         lines = told.read().splitlines()
-    if len(lines) != 2:
+    if len(lines) != _ADDRESSES:
         raise RuntimeError("the simulator did not start")
 
     def stop() -> None:

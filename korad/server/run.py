@@ -47,7 +47,7 @@ def _serve(settings: Settings) -> int:
     pages = make_pages(server.workers)
 
     def ready(app: App) -> None:
-        print(banner(settings, has_keys=app.has_keys), flush=True)
+        print(banner(settings, has_keys=app.has_keys), flush=True)  # noqa: T201 - for a terminal
 
     if not share:
         run_worker(settings, held, encode=encode, pages=pages, worker=0, ready=ready)
@@ -63,7 +63,7 @@ def _serve(settings: Settings) -> int:
             encode=encode,
             pages=pages,
             worker=index,
-            ready=ready if index == 0 else lambda app: None,
+            ready=ready if index == 0 else lambda _: None,
         )
 
     stop_timeout_s = server.drain_timeout_s + STOP_GRACE_S
@@ -74,6 +74,8 @@ def banner(settings: Settings, *, has_keys: bool) -> str:
     """Return what a person at the terminal needs to know at the start."""
     server = settings.server
     host = "localhost" if server.host in ("localhost", "127.0.0.1", "::1") else server.host
+    if ":" in host:
+        host = f"[{host}]"
     lines = [f"korad is listening on http://{host}:{server.port}/v1"]
     if settings.demo:
         lines += [

@@ -50,7 +50,7 @@ def _bind(
         if family == socket.AF_INET6:
             # Each family has a socket of its own, also for "every address".
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003 - positional only
         sock.bind(address)
     except OSError:
         sock.close()

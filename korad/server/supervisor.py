@@ -52,7 +52,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             self._run_worker(index)
             code = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a forked child must never return to its parent's code
             _log.exception("worker %d failed", index)
         finally:
             # Nothing of the supervisor's (atexit, buffers) is this process's to run.

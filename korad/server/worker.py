@@ -25,7 +25,7 @@ of 700 would look at live objects for nothing, several times per hundred request
 Encode = Callable[[str], Sequence[int]]
 
 
-def run_worker(  # noqa: PLR0913 - what a worker is made of
+def run_worker(
     settings: Settings,
     sockets: Sequence[socket.socket],
     *,
@@ -41,8 +41,10 @@ def run_worker(  # noqa: PLR0913 - what a worker is made of
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what a big body freed: giving it back and faulting it in again costs a
-    200 KB request more than parsing it (203 us against 410).
+    """Let glibc keep what a big body freed.
+
+    Giving it back and faulting it in again costs a 200 KB request more than parsing it (203 us
+    against 410).
     """
     if sys.platform != "linux":
         return
@@ -55,7 +57,7 @@ def keep_freed_memory() -> None:
     mallopt(_M_TOP_PAD, _KEPT_BYTES // 16)
 
 
-async def _serve(  # noqa: PLR0913
+async def _serve(
     settings: Settings,
     sockets: Sequence[socket.socket],
     encode: Encode,

@@ -8,9 +8,11 @@ from enum import Enum
 from korad.domain.value import Fact
 
 NAMES_MAX = 1_024
+LINES_MAX = 1_024
 VALUE_CHARS_MAX = 200
 HOT_STATUS_LINE = b"HTTP/1.1 200 OK\r\n"
 HOT_HEAD_BYTES_MAX = 8_192
+DIGITS_MAX = 18
 
 _STATUS_LINE_BYTES = len(HOT_STATUS_LINE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -29,7 +31,7 @@ class Read(Enum):
     MALFORMED = "not a header name"
 
 
-class AnswerHead(Fact):
+class AnswerHead(Fact, frozen=True):
     """What korad takes from the head of an upstream answer."""
 
     status: int
@@ -66,12 +68,14 @@ class HeadReader:
     because an upstream chooses the names.
     """
 
-    __slots__ = ("_lines", "_meanings")
+    __slots__ = ("_dropped", "_lines", "_meanings")
 
     def __init__(self) -> None:
         self._meanings: dict[bytes, Meaning] = {}
         self._lines: dict[bytes, bytes] = {}
-        """Whole lines seen before: b"" to drop, or what the client gets. Half of an answer's."""
+        """Whole lines seen before, and what the client gets of them."""
+        self._dropped: set[bytes] = set()
+        """Whole lines seen before of which the client gets nothing."""
 
     def read_hot(self, data: bytes) -> tuple[AnswerHead, bytes] | None:
         """Return head and body of a whole answer of the hot shape, or None: let llhttp read it.
@@ -86,23 +90,27 @@ class HeadReader:
         lines = head.split(b"\r\n")
         if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1:
             return None  # a CR or LF that ends no line
-        known = self._lines
+        known, dropped = self._lines, self._dropped
         passed_on = b""
         length = -1
         request_id: str | None = None
-        for line in lines:
-            kept = known.get(line)
-            if kept is not None:
-                passed_on += kept
+        for line in [line for line in lines if line not in dropped]:
+            if line in known:
+                passed_on += known[line]
                 continue
             meaning, value = self._read_line(line)
             if meaning is None:
                 continue
-            if meaning is Read.LENGTH and length < 0 and value.isdigit():
+            if (
+                meaning is Read.LENGTH
+                and length < 0
+                and value.isdigit()
+                and len(value) <= DIGITS_MAX
+            ):
                 length = int(value)
             elif meaning is Read.REQUEST_ID:
                 request_id = value.decode("latin-1")[:VALUE_CHARS_MAX]
-            elif meaning.__class__ is bytes:
+            elif isinstance(meaning, bytes):
                 passed_on += meaning + value + b"\r\n"
             else:
                 return None
@@ -120,19 +128,23 @@ class HeadReader:
 
     def _read_line(self, line: bytes) -> tuple[Meaning, bytes]:
         """Return what a line not remembered means, remembering it if it will come again."""
-        name, _, value = line.partition(b":")
+        name, colon, value = line.partition(b":")
         meaning = self._meanings[name] if name in self._meanings else self._learn(name)
         value = value.strip(b" \t")
-        if _CONTROL.search(value):
+        if not colon or _CONTROL.search(value):
             return Read.MALFORMED, value
-        if meaning is Read.CONTENT_TYPE or (
+        if (meaning is Read.CONTENT_TYPE and not _is_event_stream(value)) or (
             meaning is Read.CONNECTION and value.lower() == b"keep-alive"
         ):
             meaning = None
-        if meaning is None or meaning.__class__ is bytes:
-            if len(self._lines) >= NAMES_MAX:
+        if meaning is None or isinstance(meaning, bytes):
+            if len(self._lines) + len(self._dropped) >= LINES_MAX:
                 self._lines.clear()
-            self._lines[line] = b"" if meaning is None else meaning + value + b"\r\n"  # type: ignore[operator]
+                self._dropped.clear()
+            if meaning is None:
+                self._dropped.add(line)
+            else:
+                self._lines[line] = meaning + value + b"\r\n"
         return meaning, value
 
     def read(self, status: int, headers: dict[bytes, bytes]) -> AnswerHead:
@@ -147,7 +159,7 @@ class HeadReader:
             elif meaning in (Read.LENGTH, Read.TRANSFER_ENCODING):
                 is_framed = True
             elif meaning is Read.CONTENT_TYPE:
-                is_event_stream = value[:17].lower() == b"text/event-stream"
+                is_event_stream = _is_event_stream(value)
             elif meaning is Read.REQUEST_ID:
                 request_id = value.decode("latin-1")[:VALUE_CHARS_MAX]
             elif meaning is Read.CONTENT_ENCODING:
@@ -176,6 +188,10 @@ def _meaning(name: bytes) -> Meaning:
     if name.startswith(_ANTHROPIC):
         return _openai_rate_limit_name(name)
     return _READ.get(name)
+
+
+def _is_event_stream(content_type: bytes) -> bool:
+    return content_type[:17].lower() == b"text/event-stream"
 
 
 def _openai_rate_limit_name(name: bytes) -> bytes | None:

@@ -28,25 +28,25 @@ class Listener(Protocol):
     """Who is told about one upstream answer. `on_end` or `on_failure` comes last, once."""
 
     def on_sent(self) -> None:
-        """The request is written; called again when a stale connection was replaced."""
+        """Hear that the request is written; called again when a stale connection was replaced."""
 
     def on_retry(self, handle: Handle) -> None:
-        """The connection was stale; the request goes out again, under a new handle."""
+        """Hear that the connection was stale: the request goes out again, under a new handle."""
 
     def on_answer(self, head: AnswerHead, body: bytes) -> None:
-        """A whole answer has come at once; stands for on_head, on_body and on_end."""
+        """Take a whole answer that came at once; stands for on_head, on_body and on_end."""
 
     def on_head(self, head: AnswerHead) -> None:
-        """The final answer's head has come."""
+        """Take the final answer's head."""
 
     def on_body(self, data: bytes) -> None:
-        """A piece of the body, chunked framing removed."""
+        """Take a piece of the body, chunked framing removed."""
 
     def on_end(self) -> None:
-        """The answer is complete; the connection is already somebody else's."""
+        """Hear that the answer is complete; the connection is already somebody else's."""
 
     def on_failure(self, error: KoradError) -> None:
-        """No (complete) answer will come."""
+        """Hear that no (complete) answer will come."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -155,6 +155,13 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._fail(_broken("The provider's answer is not valid HTTP."))
             return
+        if self._head_told and not self._complete:
+            # The middle of a stream: one call per read.
+            body = self._body
+            if body:
+                self._body = []
+                listener.on_body(body[0] if len(body) == 1 else b"".join(body))
+            return
         if self._head is not None:
             self._tell(listener)
             return
@@ -235,15 +242,23 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _release(self) -> None:
         """Be ready for another exchange, and give the connection back if it may be kept."""
-        keep = self.transport is not None and self._keep_alive
-        # An answer that came before its request was wholly written leaves the rest in the way.
-        keep = keep and not self.transport.get_write_buffer_size()  # type: ignore[union-attr]
-        self._resume()
-        self._listener = self._call = self._head = None
-        self._answered = self._complete = self._head_told = False
-        self._head_bytes = 0
+        if not self._reading:
+            self._resume()
+        self._listener = self._call = None
+        self._answered = False
         self._reused = True
-        if keep and self.is_usable:
+        if self._head is not None:
+            self._head = None
+            self._complete = self._head_told = False
+            self._head_bytes = 0
+        transport = self.transport
+        # An answer that came before its request was wholly written leaves the rest in the way.
+        if (
+            transport is not None
+            and self._keep_alive
+            and not transport.is_closing()
+            and not transport.get_write_buffer_size()
+        ):
             self._site.released(self)
         else:
             self.close()

@@ -107,7 +107,8 @@ class Site:
         while idle:
             # Last in, first out: the warmest connection, and the others may go idle and close.
             connection = idle.pop()
-            if connection.is_usable:
+            transport = connection.transport
+            if transport is not None and not transport.is_closing():
                 connection.send(head, body, listener)
                 return connection
         pending = Pending(head, body, listener)
@@ -132,9 +133,8 @@ class Site:
 
     def released(self, connection: UpstreamConnection) -> None:
         """Take back a connection whose answer is complete."""
-        waiting = self._waiting
-        while waiting:
-            pending = waiting.popleft()
+        while self._waiting:
+            pending = self._waiting.popleft()
             if pending.listener is not None:
                 pending.go(connection)
                 return

@@ -12,6 +12,7 @@ once, for the relay that is under way.
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
@@ -29,6 +30,7 @@ PIPELINED_BYTES_MAX = 65_536
 """Bytes of further requests kept while an answer is under way; then reading pauses."""
 WRITE_BUFFER_BYTES_MAX = 64 * 1024
 """Answer bytes a slow client may leave in the transport before the provider is paused."""
+_HEAD_END = b"\r\n\r\n"
 
 
 class FastLane(RequestHandler):
@@ -39,7 +41,7 @@ class FastLane(RequestHandler):
         "_tail", "deadline",
     )  # fmt: skip
 
-    def __init__(self, manager: web.Server[Any], shell: Shell, **kwargs: Any) -> None:
+    def __init__(self, manager: web.Server, shell: Shell, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._shell = shell
         self._relay: Relay | None = None
@@ -90,7 +92,8 @@ class FastLane(RequestHandler):
                     self.deadline, self._shell.deadlines.now + self._shell.settings.head_timeout_s
                 )
             super().data_received(data)
-        elif self._relay is not None:
+        elif self._relay is not None or self._tail or self._stalled:
+            # Behind a kept tail too: it is the next request only once the loop comes round to it.
             self._keep_for_later(data)
         elif self._need:
             self._pieces.append(data)
@@ -113,9 +116,13 @@ class FastLane(RequestHandler):
         """Go on."""
         super().resume_writing()
         self._stalled = False
-        self.deadline = float("inf") if self._relay is not None else self.deadline
         if self._relay is not None:
+            self.deadline = float("inf")
             self._relay.resume()
+            return
+        self._shell_deadline(self._shell.settings.keepalive_timeout_s)
+        if self._tail:
+            self._loop.call_soon(self._next_request)
 
     def on_deadline(self) -> None:
         """Close what waits too long: for a head, a body, the next request, a reader."""
@@ -133,9 +140,9 @@ class FastLane(RequestHandler):
     def _begin(self, data: bytes) -> None:
         """Look at the start of a request."""
         shell = self._shell
-        head_end = data.find(b"\r\n\r\n") + 4
+        head_end = data.find(_HEAD_END) + len(_HEAD_END)
         if (
-            head_end < 4
+            head_end < len(_HEAD_END)
             or head_end > shell.head_bytes_max
             or not data.startswith(HOT_REQUEST_LINE)
             or (hot := shell.heads.read_hot(data[:head_end])) is None
@@ -177,14 +184,19 @@ class FastLane(RequestHandler):
 
     def _next_request(self) -> None:
         """Go on with what was pipelined behind the last request."""
-        if self._relay is None and self._tail and self.transport is not None and not self._slow:
+        if self._relay is not None or self._stalled or self._slow:
+            return
+        if self._tail and self.transport is not None:
             data, self._tail = self._tail, b""
-            self.transport.resume_reading()
             self._begin(data)
+            if len(self._tail) <= PIPELINED_BYTES_MAX and not self._slow:
+                self._resume_transport_reading()
 
     def _stand_aside(self, data: bytes) -> None:
         """Give the connection, from this byte on, to aiohttp's own lane."""
         self._slow = True
+        self._resume_transport_reading()
+        self._shell_deadline(self._shell.settings.head_timeout_s)
         self._task_handler = self._loop.create_task(self.start())
         super().data_received(data)
 
@@ -208,7 +220,7 @@ class FastLane(RequestHandler):
         elif not keep_alive or self._shell.draining:
             if self.transport is not None:
                 self.transport.close()
-        elif self._tail:
+        elif self._tail and not self._stalled:
             # Through the loop: a thousand pipelined requests must not be a thousand frames deep.
             self._loop.call_soon(self._next_request)
 
@@ -218,16 +230,26 @@ class FastLane(RequestHandler):
         self, head: RequestHead, body: bytes, *, keep_alive: bool, chunked: bool
     ) -> bool:
         """Serve a request that aiohttp has parsed; return whether the connection may go on."""
-        done = self._done = self._loop.create_future()
+        done: asyncio.Future[bool] = self._loop.create_future()
+        self._done = done
         self.deadline = float("inf")
         relay = self._relay = Relay(self._shell, self, keep_alive=keep_alive, chunked=chunked)
         relay.start(head, body)
-        return await done
+        keep_alive = await done
+        if keep_alive and self._stalled:
+            # The next request waits until this answer is read: answers must not pile up.
+            await self._drain_helper()
+        return keep_alive
 
     def close_if_idle(self) -> None:
         """Close a connection on which nothing is under way; part of a drain."""
         if self._relay is None and self._current_request is None and not self._need:
             self.force_close()
+
+    def abort(self) -> None:
+        """Drop the connection and what is under way on it."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def await_next_request(self) -> None:
         """Give the client the keep-alive time to send another request."""
@@ -240,13 +262,13 @@ class FastLane(RequestHandler):
 
     def handle_error(
         self,
-        request: web.BaseRequest,
+        request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
         status: int = 500,
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what aiohttp could not parse, or our own bug, in OpenAI's error shape."""
-        if status == 400:
+        if status == HTTPStatus.BAD_REQUEST:
             error: KoradError = invalid_request(message or "Bad request.", code="bad_request")
         else:
             self.log_exception("Error handling request", exc_info=exc)

@@ -8,13 +8,14 @@ from korad.auth import digest_key, find_credential
 from korad.domain.exchange import RequestHead
 from korad.errors import ClientError, KoradError, invalid_request
 from korad.optimizer import LEVELS
-from korad.wire.http1 import parse_hot_head
+from korad.wire.http1 import LENGTH_DIGITS_MAX, parse_hot_head
 
 HEADS_MAX = 1_024
 """Heads remembered per worker."""
 CLIENT_REQUEST_ID_CHARS_MAX = 512
 
 _LENGTH_LINE = b"\r\nContent-Length: "
+_LENGTH_LINE_LOWER = _LENGTH_LINE.lower()
 _FORWARDED = (b"x-client-request-id", b"traceparent", b"tracestate")
 """The only request headers that go upstream."""
 
@@ -32,12 +33,14 @@ class HeadReader:
         """Return what a hot-shape head says and its Content-Length, or None: not the hot shape."""
         # Everything but the length decides what the head means, so the rest is the cache's key.
         start = head.find(_LENGTH_LINE)
+        if start < 0:
+            start = head.find(_LENGTH_LINE_LOWER)
         if start >= 0:
             end = head.find(b"\r\n", start + 18)
             length = head[start + 18 : end]
             rest = head[:start] + head[end:]
             known = self._heads.get(rest)
-            if known is not None and length.isdigit() and len(length) < 10:
+            if known is not None and length.isdigit() and len(length) <= LENGTH_DIGITS_MAX:
                 return known, int(length)
         parsed = parse_hot_head(head)
         if parsed is None:

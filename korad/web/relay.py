@@ -14,10 +14,13 @@ from typing import Protocol
 from korad.clock import monotonic_ns
 from korad.domain.exchange import Outcome, RequestHead
 from korad.errors import KoradError, UpstreamRefused, server_error, upstream_error
+from korad.providers.base import StreamDecoder
 from korad.upstream import AnswerHead, Handle
 from korad.web.shell import Shell
 from korad.wire.http1 import chunk, last_chunk
 
+FOLD_BYTES = 4_096
+"""Generated text kept until it is counted."""
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """Longest non-streaming answer kept in memory until its usage is known."""
 
@@ -70,7 +73,7 @@ class Relay:
         except KoradError as error:
             self._refuse(error, Outcome.REFUSED)
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
             return
         request = exchange.request
@@ -134,32 +137,35 @@ class Relay:
 
     def on_body(self, data: bytes) -> None:
         """Pass a piece of a stream on, or keep a piece of a whole answer."""
-        if self._settled or self._failure is not None:
+        if self._settled or self._failure is not None or self._waiting_for_count:
             return
-        exchange = self._exchange
-        if exchange.decoder is None:
+        decoder = self._exchange.decoder
+        if decoder is None:
             self._body.append(data)
             self._body_bytes += len(data)
             if self._body_bytes > ANSWER_BYTES_MAX:
                 self._fail(_broken("The provider's answer is too large."))
             return
         try:
-            events = exchange.feed(data)
+            events = decoder.feed(data)
         except KoradError as error:
             self._fail(error)
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
             return
-        decoder = exchange.decoder
         if decoder.finished or decoder.error is not None:
             self._end_stream(events)
         elif events:
-            self._send(events)
-            self._fold_text()
+            if self._head_sent and self._chunked and self._client is not None:
+                self._client.write(b"%x\r\n%b\r\n" % (len(events), events))
+            else:
+                self._send(events)
+            if decoder.generated_chars() > FOLD_BYTES:
+                self._fold_text(decoder)
 
     def on_end(self) -> None:
-        """The answer is complete; for a stream that said so itself, nothing is left to do."""
+        """Finish a whole answer; for a stream that said so itself, nothing is left to do."""
         if self._settled or self._failure is not None or self._waiting_for_count:
             return
         if self._exchange.decoder is None:
@@ -167,7 +173,7 @@ class Relay:
             return
         try:
             self._end_stream(b"")
-        except Exception:
+        except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
 
     def on_failure(self, error: KoradError) -> None:
@@ -191,7 +197,7 @@ class Relay:
             self._refuse(error, Outcome.UPSTREAM_REFUSED)
         except KoradError as error:
             self._refuse(error, Outcome.UPSTREAM_FAILED)
-        except Exception:
+        except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
 
     def _send(self, events: bytes) -> None:
@@ -212,7 +218,7 @@ class Relay:
         client.write(head + (chunk(events) if self._chunked else events) if events else head)
 
     def _end_stream(self, events: bytes) -> None:
-        """The stream said it is complete, or broke off saying so, or just ended."""
+        """End a stream that said it is complete, or broke off saying so, or just ended."""
         exchange = self._exchange
         decoder = exchange.decoder
         assert decoder is not None
@@ -240,7 +246,7 @@ class Relay:
             self._refuse(error, Outcome.UPSTREAM_FAILED)
 
     def _count_prompt(self) -> None:
-        """A stream's head tells the prompt's tokens: count them while the provider works."""
+        """Count the prompt's tokens, which a stream's head tells, while the provider works."""
         exchange = self._exchange
         if exchange.is_quick_to_count:
             exchange.count_prompt()
@@ -257,11 +263,9 @@ class Relay:
             if self._held or not waits:
                 self._send(b"")
 
-    def _fold_text(self) -> None:
-        text = self._exchange.take_text()
-        if text is None:
-            return
-        counter, exchange = self._shell.rooms.counter, self._exchange
+    def _fold_text(self, decoder: StreamDecoder) -> None:
+        """Count generated text as it grows, so that a long stream's memory stays bounded."""
+        text, exchange = decoder.generated_text(), self._exchange
         self._folds += 1
 
         def folded(raised: BaseException | None) -> None:
@@ -269,7 +273,7 @@ class Relay:
             if raised is not None:
                 self._bug(raised)
 
-        self._shell.offload(lambda: exchange.add_counted(counter.count_text(text)), folded)
+        self._shell.offload(lambda: exchange.count_generated(text), folded)
 
     def _finish(self, outcome: Outcome) -> None:
         """Count what must be counted, then write the end and settle."""
@@ -352,7 +356,10 @@ class Relay:
         self._settled = True
         shell, client = self._shell, self._client
         record = self._exchange.settle(outcome, monotonic_ns())
-        self._client = self._handle = None
+        handle, self._client, self._handle = self._handle, None, None
+        if handle is not None:
+            # Paused for our client and left so, the connection would never come free again.
+            handle.resume(self)
         shell.end(record)
         if client is not None:
             client.relay_done(keep_alive=not self._close)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from korad.errors import ClientError, KoradError, server_error
 from korad.web.chat_completions import chat_completions, expect_continue
 from korad.web.control import ControlPlane
 from korad.web.fast_lane import FastLane
 from korad.web.shell import Shell
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(shell: Shell, control: ControlPlane) -> web.Application:
@@ -22,7 +22,7 @@ def application(shell: Shell, control: ControlPlane) -> web.Application:
     routes.add_post(
         "/v1/chat/completions",
         chat_completions(shell),
-        expect_handler=expect_continue(shell),
+        expect_handler=_expect(shell),
     )
     routes.add_get("/v1/models", control.models)
     routes.add_get("/v1/models/{model:.+}", control.model)
@@ -35,11 +35,26 @@ def application(shell: Shell, control: ControlPlane) -> web.Application:
     return app
 
 
-def _openai_errors(shell: Shell) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def _expect(shell: Shell) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
+    """Return the handler of `Expect`; aiohttp calls it outside the middlewares."""
+    check = expect_continue(shell)
+
+    async def handle(request: web.Request) -> web.StreamResponse | None:
+        try:
+            await check(request)
+        except KoradError as error:
+            return _error_response(error, shell, close=True)
+        return None
+
+    return handle
+
+
+def _openai_errors(shell: Shell) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         protocol = request.protocol
         try:
+            _check_head(request, shell)
             return await handler(request)
         except KoradError as error:
             return _error_response(error, shell, close=not request.content.at_eof())
@@ -52,6 +67,18 @@ def _openai_errors(shell: Shell) -> Callable[[web.Request, Handler], Awaitable[w
                 protocol.await_next_request()
 
     return middleware
+
+
+def _check_head(request: web.Request, shell: Shell) -> None:
+    """Raise ClientError (431) for a head over the limit: aiohttp only limits its single lines."""
+    size = len(request.raw_path) + sum(len(name) + len(text) for name, text in request.raw_headers)
+    if size > shell.head_bytes_max:
+        raise ClientError(
+            431,
+            f"The request's head is larger than {shell.head_bytes_max} bytes.",
+            kind="invalid_request_error",
+            code="request_header_fields_too_large",
+        )
 
 
 def _error_response(error: KoradError, shell: Shell, *, close: bool) -> web.Response:
@@ -76,8 +103,8 @@ def _of_aiohttp(raised: web.HTTPException, request: web.Request) -> KoradError:
             code="method_not_allowed",
             headers=(("Allow", allowed),),
         )
-    if raised.status == 404:
+    if raised.status == HTTPStatus.NOT_FOUND:
         return ClientError(404, f"Unknown path: {request.path[:200]}", kind=kind, code="not_found")
-    if raised.status >= 500:
+    if raised.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return server_error(raised.status, "The server had an error.", "internal_error")
     return ClientError(raised.status, raised.reason, kind=kind, code="bad_request")

@@ -1,4 +1,4 @@
-"""What a relay needs of the process around it: time, ids, threads, the pool, the record's readers."""
+"""What a relay needs of the process around it: time, ids, threads, pool, record readers."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from korad.errors import KoradError
 HOT_REQUEST_LINE = b"POST /v1/chat/completions HTTP/1.1\r\n"
 
 _NOT_HOT = frozenset((b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"te"))
-_DIGITS_MAX = 10
+LENGTH_DIGITS_MAX = 10
 
 Headers = dict[bytes, bytes]
 
@@ -56,7 +56,7 @@ def parse_hot_head(head: bytes) -> tuple[Headers, int] | None:
         return None
     length = headers.get(b"content-length", b"")
     # isdigit() on bytes is ASCII-only: no sign, no space, no other script's digits.
-    if not length.isdigit() or len(length) > _DIGITS_MAX or b"host" not in headers:
+    if not length.isdigit() or len(length) > LENGTH_DIGITS_MAX or b"host" not in headers:
         return None
     if headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None

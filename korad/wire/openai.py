@@ -44,7 +44,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parse_chat_request(raw: bytes) -> ChatRequest:
-    """Return the request in `raw`. Raises ClientError: invalid_json, invalid_model, invalid_messages."""
+    """Return the request in `raw`.
+
+    Raises ClientError: invalid_json, invalid_model, invalid_messages, invalid_type.
+    """
     if len(raw) > SHAPE_CHECK_BYTES_MAX:
         return _parse_by_member(raw)
     try:
@@ -109,7 +112,10 @@ def _invalid_json(message: str) -> ClientError:
 
 def _member(members: dict[str, msgspec.Raw], name: str, kind: type[T]) -> T | None:
     raw = members.get(name)
-    value = None if raw is None else msgspec.json.decode(raw)
+    try:
+        value = None if raw is None else msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        value = raw  # JSON, but no value of Python's (1e999): of no kind that is asked for
     if value is None or isinstance(value, kind):
         return value
     if name == "model":

@@ -74,11 +74,11 @@ def split_events(events: bytes) -> list[bytes]:
 
 def event_data(event: bytes) -> bytes:
     """Return the joined `data:` lines of one event, b"" when it has none (comments, pings)."""
-    lines = []
-    for line in event.splitlines():
-        if line.startswith(b"data:"):
-            lines.append(line[6:] if line[5:6] == b" " else line[5:])
-    return b"\n".join(lines)
+    return b"\n".join(
+        line[6:] if line[5:6] == b" " else line[5:]
+        for line in event.splitlines()
+        if line.startswith(b"data:")
+    )
 
 
 def data_event(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from hypothesis import given, strategies as st
+from msgspec.structs import replace
 
 from korad.billing import price_prompt, rate, savings_nano_usd
 from korad.domain.money import CLASSES, new_price
@@ -85,8 +86,7 @@ def test_no_usage_is_ever_billed_below_zero(usage, price, margin_bp):
 @given(usages(), prices(), MARGINS_BP, st.sampled_from(["prompt_tokens", "completion_tokens"]))
 def test_one_more_token_never_makes_an_answer_cheaper(usage, price, margin_bp, grown):
     before = rate(usage, price, margin_bp)
-    setattr(usage, grown, getattr(usage, grown) + 1)
-    after = rate(usage, price, margin_bp)
+    after = rate(replace(usage, **{grown: getattr(usage, grown) + 1}), price, margin_bp)
 
     assert before.cost_pico_usd <= after.cost_pico_usd
     assert before.billed_nano_usd <= after.billed_nano_usd

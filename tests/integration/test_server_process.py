@@ -1,0 +1,219 @@
+"""`korad serve` as it is really run: a process, its signals, its workers, its log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from korad.adapters.key_store import open_key_store
+from korad.simulator import Fault, Script, Simulator
+from tests.support.proxy import NOW_S, UPSTREAM_SECRET, config_text, served
+from tests.support.raw_http import KEY, RawConnection, ask, chat, request
+
+CANARY = "the-canary-sings-in-no-log"
+PROMPT = [{"role": "user", "content": f"Say nothing of {CANARY}."}]
+NEW_KEY = "sk-bf-made-while-the-server-runs"
+
+
+@pytest.fixture
+async def simulator():
+    async with Simulator() as running:
+        yield running
+
+
+def get(path, key=KEY):
+    return request(method="GET", path=path, key=key)
+
+
+def children_of(process_id):
+    path = Path(f"/proc/{process_id}/task/{process_id}/children")
+    return [int(word) for word in path.read_text().split()]
+
+
+def is_alive(process_id):
+    return Path(f"/proc/{process_id}").exists()
+
+
+async def eventually(condition, timeout_s=10.0):
+    """Return what the coroutine function returns as soon as it is true."""
+    async with asyncio.timeout(timeout_s):
+        while not (found := await condition()):  # noqa: ASYNC110 - see below
+            await asyncio.sleep(0.05)  # another process has no event to wait for
+        return found
+
+
+async def test_it_serves_logs_and_ends_cleanly(tmp_path, simulator):
+    async with served(tmp_path, config_text(simulator)) as korad:
+        good = await ask(korad.port, request(chat(messages=PROMPT)))
+        stream = await ask(korad.port, request(chat(messages=PROMPT, stream=True)))
+        refused = await ask(korad.port, request(chat(messages=PROMPT), key="sk-bf-wrong-canary"))
+        simulator.script = Script(fault=Fault.RESET_BEFORE_HEAD)
+        broken = await ask(korad.port, request(chat(messages=PROMPT)))
+        code = await korad.end()
+
+    assert [200, 200, 401, 502] == [each.status for each in (good, stream, refused, broken)]
+    assert 0 == code
+    assert [200, 200, 401, 502] == [line["status"] for line in korad.log]
+    assert [each.headers["x-request-id"] for each in (good, stream, refused, broken)] == [
+        line["request_id"] for line in korad.log
+    ]
+    for secret in (CANARY, KEY, "sk-bf-wrong-canary", UPSTREAM_SECRET):
+        assert secret.encode() not in korad.words
+
+
+async def test_a_drain_lets_answers_finish_and_takes_no_more(tmp_path, simulator):
+    simulator.script = Script(completion_tokens=20, first_token_s=0.5)
+    async with served(tmp_path, config_text(simulator)) as korad:
+        async with RawConnection(korad.port) as busy, RawConnection(korad.port) as idle:
+            assert 200 == (await idle.ask(get("/livez"))).status
+            busy.send(request(chat(stream=True)))
+            await simulator.until(lambda: simulator.requests)
+            korad.process.send_signal(signal.SIGTERM)
+
+            assert b"" == await idle.rest()
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", korad.port)
+            assert (await busy.answer()).body.endswith(b"data: [DONE]\n\n")
+        code = await korad.ended()
+
+    assert 0 == code
+    assert ["completed"] == [line["outcome"] for line in korad.log]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_the_end_of_a_drain_cuts_answers_short_and_still_bills_them(
+    tmp_path, simulator, workers
+):
+    simulator.script = Script(fault=Fault.STALL_MID_STREAM)
+    text = config_text(simulator, server="drain_timeout_s = 0.3")
+    long_prompt = [{"role": "user", "content": "word " * 20_000}]
+    async with (
+        served(tmp_path, text, "--workers", workers) as korad,
+        RawConnection(korad.port) as busy,
+        RawConnection(korad.port) as uploading,
+    ):
+        busy.send(request(chat(messages=long_prompt)))
+        uploading.send(request(lines=("Transfer-Encoding: chunked",)) + b"5\r\nhel")
+        await simulator.until(lambda: simulator.requests)
+
+        assert 0 == await korad.end()
+
+    (line,) = [line for line in korad.log if line["outcome"] != "refused"]
+    assert "client_aborted" == line["outcome"]
+    assert line["usage"]["prompt_tokens"] > 20_000
+
+
+async def test_a_key_made_by_the_command_line_is_good_within_a_second(tmp_path, simulator):
+    async with served(tmp_path, config_text(simulator)) as korad:
+        assert 401 == (await ask(korad.port, get("/v1/models", key=NEW_KEY))).status
+
+        with open_key_store(korad.state_dir) as store:
+            store.create("new", now_s=NOW_S, secret=NEW_KEY)
+
+            async def is_good():
+                return 200 == (await ask(korad.port, get("/v1/models", key=NEW_KEY))).status
+
+            await eventually(is_good, 2.0)
+            store.revoke("new")
+
+            async def is_blocked():
+                return 403 == (await ask(korad.port, get("/v1/models", key=NEW_KEY))).status
+
+            await eventually(is_blocked, 2.0)
+
+
+async def test_any_worker_knows_of_every_request_and_a_dead_one_is_replaced(tmp_path, simulator):
+    async with served(tmp_path, config_text(simulator), "--workers", "2") as korad:
+        workers = children_of(korad.process.pid)
+        assert 2 == len(workers)
+
+        ids = {(await ask(korad.port, request(chat()))).headers["x-request-id"] for _ in range(24)}
+        # The kernel spreads connections: the two first digits are the worker's number.
+        assert {"req_00", "req_01"} == {each[:6] for each in ids}
+        for each in ids:
+            answers = [await ask(korad.port, get(f"/v1/korad/requests/{each}")) for _ in range(3)]
+            assert [200] * 3 == [answer.status for answer in answers]
+        metrics = (await ask(korad.port, get("/metrics"))).body
+        assert sum(
+            int(line.rsplit(b" ", 1)[1])
+            for line in metrics.splitlines()
+            if line.startswith(b"korad_requests_total{")
+        ) == len(ids)
+
+        os.kill(workers[0], signal.SIGKILL)
+
+        async def replaced():
+            now = children_of(korad.process.pid)
+            return len(now) == 2 and workers[0] not in now
+
+        await eventually(replaced)
+
+        async def serve_again():
+            served_by = set()
+            for _ in range(8):
+                try:
+                    answer = await ask(korad.port, request(chat()))
+                except (OSError, asyncio.IncompleteReadError):
+                    continue
+                served_by.add(answer.headers["x-request-id"][:6])
+            return {"req_00", "req_01"} == served_by
+
+        await eventually(serve_again, 20)
+        code = await korad.end()
+
+    assert 0 == code
+    assert b"ended with signal 9" in korad.words
+
+
+async def test_workers_end_with_their_supervisor_on_sigint(tmp_path, simulator):
+    async with served(tmp_path, config_text(simulator), "--workers", "2") as korad:
+        workers = children_of(korad.process.pid)
+        code = await korad.end(signal.SIGINT)
+
+    assert 0 == code
+    assert [] == [each for each in workers if is_alive(each)]
+
+
+async def test_a_demo_answers_without_any_configuration(tmp_path):
+    key = "sk-bf-YOUR_VIRTUAL_KEY"
+    async with served(tmp_path, "[server]\nport = 0\n", "--demo") as korad:
+        answer = await ask(korad.port, request(chat(), key=key))
+        code = await korad.end()
+
+    assert (200, 0) == (answer.status, code)
+
+
+async def run(tmp_path, *words):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "korad", "serve", "--state-dir", str(tmp_path / "state"), *words),
+        cwd=tmp_path,
+        env={"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        _, said = await process.communicate()
+    return process.returncode, said
+
+
+async def test_a_port_in_use_is_exit_code_1_and_one_line(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = await run(tmp_path, "--demo", "--host", "127.0.0.1", "--port", str(port))
+
+    assert (1, 1) == (code, said.count(b"\n"))
+    assert str(port).encode() in said
+
+
+async def test_a_wrong_configuration_is_exit_code_2(tmp_path):
+    code, said = await run(tmp_path, "--port", "a-port")
+
+    assert 2 == code
+    assert b"port" in said

@@ -1,0 +1,325 @@
+"""Whatever happens to an exchange, in whatever order, it settles exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+import orjson
+from hypothesis import settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from korad.auth import KeyRing, digest_key
+from korad.billing.pricebook import PriceBook
+from korad.config import ServerSettings
+from korad.config.base_url import parse_base_url
+from korad.domain.exchange import ExchangeRecord, Outcome, UpstreamCall
+from korad.domain.identity import VirtualKey
+from korad.domain.money import price_from_usd_per_mtok
+from korad.domain.upstream import AuthScheme, Dialect, Provider, Timeouts
+from korad.errors import server_error, upstream_error
+from korad.optimizer import Chain, TokenCounter
+from korad.providers.anthropic import AnthropicDialect
+from korad.providers.anthropic_models import CapabilityTable
+from korad.providers.openai import OpenAIDialect
+from korad.rooms import Rooms
+from korad.routing import Router
+from korad.upstream import AnswerHead, Handle, Listener
+from korad.web.heads import HeadReader
+from korad.web.relay import Relay
+from korad.web.shell import Shell
+
+PEPPER = b"p" * 32
+KEY = "sk-bf-of-the-state-machine"
+PROMPTS = ("Hello", "word " * 2_000)
+EMPTY_LIST = b'{"date":"2026-01-01","providers":{}}'
+TABLE = resources.files("korad.data").joinpath("anthropic_models.toml").read_text("utf-8")
+START = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"c",'
+    b'"usage":{"input_tokens":5,"output_tokens":1}}}\n\n'
+)
+STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+PIECES = st.sampled_from(
+    [
+        b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{"content":"' + b"long " * 2_000 + b'"}}]}\n\n',
+        b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n',
+        b'data: {"error":{"message":"Overloaded"}}\n\n',
+        b'data: {"error": broken\n\n',
+        b"data: [DONE]\n\n",
+        START,
+        STOP,
+        b": ping\n\n",
+        b"data: {",
+        b'{"choices":[{"message":{"content":"Hi"}}],',
+        b'"usage":{"prompt_tokens":7,"completion_tokens":3}}',
+        b'"object":"x"}',
+        b"\xff\xfe",
+    ]
+)
+
+
+def provider(name: str, dialect: Dialect) -> Provider:
+    origin, base_path = parse_base_url("http://127.0.0.1:1/v1", Dialect.OPENAI)
+    return Provider(
+        name=name,
+        dialect=dialect,
+        origin=origin,
+        base_path=base_path,
+        auth=AuthScheme.NONE,
+        credential=None,
+        timeouts=Timeouts(),
+    )
+
+
+def make_rooms() -> Rooms:
+    rows = {
+        "openai": provider("openai", Dialect.OPENAI),
+        "anthropic": provider("anthropic", Dialect.ANTHROPIC),
+    }
+    price = price_from_usd_per_mtok({"input": 2, "output": 2})
+    return Rooms(
+        ring=KeyRing([VirtualKey(key_id="vk_1", name="k", digest=digest_key(PEPPER, KEY))]),
+        router=Router(rows, {}),
+        codecs={
+            Dialect.OPENAI: OpenAIDialect(),
+            Dialect.ANTHROPIC: AnthropicDialect(CapabilityTable.parse(TABLE), now_s=lambda: 1),
+        },
+        book=PriceBook.parse(EMPTY_LIST, {"*": price}, today="2026-01-01"),
+        chain=Chain(),
+        counter=TokenCounter(lambda text: [0] * len(text.split())),
+        default_level="medium",
+        default_margin_bp=15_000,
+        user_agent="korad/test",
+    )
+
+
+class FakeShell(Shell):
+    """Keeps what is to be done in a thread until the machine does it."""
+
+    works: list[tuple[Callable[[], object], Callable[[BaseException | None], None]]]
+
+    def offload(
+        self, work: Callable[[], object], then: Callable[[BaseException | None], None]
+    ) -> None:
+        self.works.append((work, then))
+
+    def work_once(self) -> None:
+        work, then = self.works.pop(0)
+        work()
+        then(None)
+
+
+class World(RuleBasedStateMachine):
+    """A relay between a client, a provider and a thread, each of which acts when it likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[ExchangeRecord] = []
+        self.is_full = False
+        self.listener: Listener | None = None
+        self.phase = "before"
+        self.status = 200
+        self.written = b""
+        self.done: bool | None = None
+        self.client_left = False
+        self.leaving: frozenset[str] = frozenset()
+        self.shell = FakeShell(
+            rooms=make_rooms(),
+            pool=self,  # type: ignore[arg-type]
+            deadlines=None,  # type: ignore[arg-type]
+            heads=HeadReader(PEPPER),
+            records=self,
+            new_request_id=lambda: "req_1",
+            settings=ServerSettings(),
+            threads=None,  # type: ignore[arg-type]
+        )
+        self.shell.works = []
+
+    # what the relay calls: the client, the pool, the handle, the sink
+
+    def write(self, data: bytes) -> None:
+        assert self.done is None
+        assert not self.client_left
+        assert data
+        self.written += data
+
+    def relay_done(self, *, keep_alive: bool) -> None:
+        assert self.done is None
+        self.done = keep_alive
+
+    def send(self, call: UpstreamCall, listener: Listener) -> Handle:
+        if self.is_full:
+            raise server_error(503, "full", "overloaded")
+        assert call.body
+        self.listener = listener
+        self.phase = "waiting"
+        return self
+
+    def cancel(self, listener: Listener) -> None:
+        assert listener is self.listener
+        self.phase = "over"
+
+    def pause(self, listener: Listener) -> None:
+        assert listener is self.listener
+
+    def resume(self, listener: Listener) -> None:
+        assert listener is self.listener
+
+    def note(self, record: ExchangeRecord) -> None:
+        self.records.append(record)
+
+    # what happens
+
+    @initialize(
+        refusal=st.sampled_from([None] * 9 + ["key", "model", "full"]),
+        model=st.sampled_from(["openai/gpt", "anthropic/claude-sonnet-4-6"]),
+        prompt=st.sampled_from(PROMPTS),
+        stream=st.sampled_from([True, True, False]),
+        chunked=st.booleans(),
+        leaving=st.frozensets(st.sampled_from(["client", "provider"])),
+    )
+    def a_request_comes(
+        self,
+        *,
+        refusal: str | None,
+        model: str,
+        prompt: str,
+        stream: bool,
+        chunked: bool,
+        leaving: frozenset[str],
+    ) -> None:
+        self.is_full = refusal == "full"
+        self.leaving = leaving
+        key = "sk-bf-nobody" if refusal == "key" else KEY
+        if refusal == "model":
+            model = "nowhere/gpt"
+        messages = [{"role": "user", "content": prompt}]
+        body: dict[str, Any] = {"model": model, "messages": messages, "stream": stream}
+        self.relay = Relay(self.shell, self, keep_alive=True, chunked=chunked)
+        head = self.shell.heads.read({b"x-bf-vk": key.encode()})
+        self.relay.start(head, orjson.dumps(body))
+        if self.phase == "waiting" and not leaving:
+            self.it_is_sent()
+
+    @precondition(lambda self: self.phase == "waiting")
+    @rule()
+    def it_is_sent(self) -> None:
+        self.phase = "sent"
+        self.listener.on_sent()
+
+    @precondition(lambda self: self.phase == "sent")
+    @rule()
+    def the_connection_was_stale(self) -> None:
+        self.phase = "waiting"
+        self.listener.on_retry(self)
+
+    @precondition(lambda self: self.phase == "sent")
+    @rule(
+        status=st.sampled_from([200] * 6 + [400, 429, 500]),
+        events=st.sampled_from([True, True, True, False]),
+    )
+    def the_head_comes(self, *, status: int, events: bool) -> None:
+        self.phase = "answering"
+        self.listener.on_head(self.head(status, events=events))
+
+    @precondition(lambda self: self.phase == "sent")
+    @rule(status=st.sampled_from([200, 200, 503]), pieces=st.lists(PIECES, max_size=4))
+    def all_of_it_comes(self, *, status: int, pieces: list[bytes]) -> None:
+        self.phase = "over"
+        self.listener.on_answer(self.head(status, events=True), b"".join(pieces))
+
+    @precondition(lambda self: self.phase == "answering")
+    @rule(pieces=st.lists(PIECES, min_size=1, max_size=2))
+    def a_piece_comes(self, pieces: list[bytes]) -> None:
+        self.listener.on_body(b"".join(pieces))
+
+    @precondition(lambda self: self.phase == "answering")
+    @rule(is_anthropic=st.booleans())
+    def the_end_is_announced(self, *, is_anthropic: bool) -> None:
+        self.listener.on_body(STOP if is_anthropic else b"data: [DONE]\n\n")
+
+    @precondition(lambda self: self.phase == "answering")
+    @rule()
+    def the_answer_ends(self) -> None:
+        self.phase = "over"
+        self.listener.on_end()
+
+    @precondition(lambda self: "provider" in self.leaving)
+    @precondition(lambda self: self.phase in ("waiting", "sent", "answering"))
+    @rule(status=st.sampled_from([502, 504]))
+    def the_provider_fails(self, status: int) -> None:
+        self.phase = "over"
+        self.listener.on_failure(upstream_error(status, "failed", "upstream_broken"))
+
+    @precondition(lambda self: "client" in self.leaving)
+    @precondition(lambda self: self.done is None and not self.client_left)
+    @rule()
+    def the_client_leaves(self) -> None:
+        self.client_left = True
+        self.relay.client_gone()
+
+    @precondition(lambda self: self.done is None and not self.client_left)
+    @rule()
+    def the_client_stalls_and_reads_on(self) -> None:
+        self.relay.pause()
+        self.relay.resume()
+
+    @precondition(lambda self: bool(self.shell.works))
+    @rule()
+    def the_thread_works(self) -> None:
+        self.shell.work_once()
+
+    @rule()
+    def nothing_happens(self) -> None:
+        """Keep the machine going when all is over."""
+
+    # what holds
+
+    @invariant()
+    def it_has_not_settled_twice(self) -> None:
+        assert len(self.records) <= 1
+        assert self.shell.inflight == (1 if hasattr(self, "relay") and not self.records else 0)
+
+    @invariant()
+    def the_client_is_released_when_it_settles(self) -> None:
+        if self.client_left:
+            assert self.done is None
+        elif hasattr(self, "relay"):
+            assert (self.done is not None) == (len(self.records) == 1)
+
+    def teardown(self) -> None:
+        if self.phase in ("waiting", "sent", "answering"):
+            self.phase = "over"
+            self.listener.on_failure(upstream_error(502, "failed", "upstream_broken"))
+        while self.shell.works:
+            self.shell.work_once()
+        if not hasattr(self, "relay"):
+            return
+        (record,) = self.records
+
+        assert record.error_code != "internal_error"
+        assert self.client_left == (self.done is None)
+        assert self.client_left == (record.outcome is Outcome.CLIENT_ABORTED)
+        assert (record.charge is None) == (record.usage is None)
+        assert self.written.count(b"data: [DONE]") <= 1
+        if record.outcome is Outcome.COMPLETED:
+            assert record.charge is not None
+        if record.outcome is Outcome.UPSTREAM_FAILED:
+            assert b"data: [DONE]" not in self.written
+
+    @staticmethod
+    def head(status: int, *, events: bool) -> AnswerHead:
+        return AnswerHead(
+            status=status,
+            lines=b"",
+            request_id=None,
+            is_event_stream=events,
+            is_encoded=False,
+            is_framed=True,
+        )
+
+
+World.TestCase.settings = settings(max_examples=300, stateful_step_count=20, deadline=None)
+TestWorld = World.TestCase

@@ -1,0 +1,80 @@
+"""A key ring follows its store."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from korad.adapters.key_watch import KeyWatch
+from korad.auth import KeyRing
+from korad.domain.identity import VirtualKey
+
+
+class Store:
+    def __init__(self):
+        self.keys, self.asked, self.fails = [], [], False
+        self.threads = {threading.get_ident()}
+
+    def version(self):
+        self.threads.add(threading.get_ident())
+        if self.fails:
+            raise OSError("locked")
+        return len(self.keys)
+
+    def changes_since(self, rev):
+        self.asked.append(rev)
+        return len(self.keys), self.keys[rev:]
+
+
+def a_key(number, **fields):
+    return VirtualKey(key_id=f"vk_{number}", name="n", digest=bytes([number]) * 32, **fields)
+
+
+@pytest.fixture
+def watch():
+    stores = []
+    ring = KeyRing()
+
+    def open_store():
+        stores.append(Store())
+        stores[-1].keys.append(a_key(1))
+        return stores[-1]
+
+    watch = KeyWatch(open_store, ring)
+    yield watch, ring, stores
+    watch.close()
+
+
+async def test_only_what_changed_is_asked_for_and_the_store_has_a_thread_of_its_own(watch):
+    watched, ring, stores = watch
+    await watched.refresh()
+    await watched.refresh()
+    stores[0].keys.append(a_key(2))
+    await watched.refresh()
+
+    assert [0, 1] == stores[0].asked
+    assert len(stores) == 1
+    assert len(ring) == 2
+    assert len(stores[0].threads) == 1
+    assert threading.get_ident() not in stores[0].threads
+
+
+async def test_a_revoked_key_is_known_as_inactive(watch):
+    watched, ring, stores = watch
+    await watched.refresh()
+    stores[0].keys.append(a_key(1, active=False))
+    await watched.refresh()
+    found = ring.by_digest.get(bytes([1]) * 32)
+
+    assert found is None or not found.active
+
+
+async def test_a_store_that_fails_leaves_the_keys_as_they_are(watch):
+    watched, ring, stores = watch
+    await watched.refresh()
+    stores[0].fails = True
+    with pytest.raises(OSError, match="locked"):
+        await watched.refresh()
+
+    assert len(ring) == 1

@@ -1,0 +1,90 @@
+"""Counting prompts by OpenAI's rule, whatever they hold."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from korad.optimizer import tokens
+from korad.optimizer.tokens import INLINE_BYTES_MAX, TokenCounter, is_quick_to_count
+from korad.wire.openai import parse_chat_request
+
+
+def words(text):
+    return text.split()
+
+
+def a_request(*messages, **members):
+    return parse_chat_request(
+        msgspec.json.encode({"model": "a/b", "messages": messages, **members})
+    )
+
+
+def message(content=None, **members):
+    return {"role": "user", "content": content, **members}
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        (message("one two"), 2),
+        (message(""), 0),
+        (message(None), 0),
+        (message(5), 0),
+        (message([{"type": "text", "text": "a b"}, {"type": "text", "text": "c"}]), 3),
+        (message([{"type": "image_url", "image_url": {"url": "data:..."}}]), 255),
+        (message([{"type": "input_audio", "input_audio": {}}]), 200),
+        (message(["odd", None, 3]), 0),
+        (message("a", name="b c", refusal="d", reasoning_content="e"), 5),
+        (message("a", name=3), 1),
+        (message("", tool_calls=[{"function": {"name": "f", "arguments": "a b"}}]), 6),
+        (message("", tool_calls=[{"function": None}, 3]), 6),
+        (message("", tool_calls="odd"), 0),
+    ],
+)
+def test_a_message_costs_its_texts_and_four(given, count):
+    assert 3 + 4 + count == TokenCounter(words).count_prompt(a_request(given))
+
+
+def test_tools_count_as_compact_json():
+    loose = parse_chat_request(
+        b'{"model":"a/b","messages":[{"role":"user"}],"tools":[ {"a" :\n"b c"} ]}'
+    )
+
+    assert TokenCounter(len_of_text).count_prompt(loose) == 3 + 4 + len('[{"a":"b c"}]')
+
+
+def len_of_text(text):
+    return list(text)
+
+
+@pytest.mark.parametrize("odd", [b"1e999", b"9" * 5_000, b"[" * 900 + b"]" * 900])
+def test_json_that_is_no_value_of_pythons_is_counted_all_the_same(odd):
+    request = parse_chat_request(
+        b'{"model":"a/b","messages":[{"role":"user","content":' + odd + b"}]}"
+    )
+
+    assert TokenCounter(words).count_prompt(request) >= 3 + 4
+
+
+def test_a_message_seen_before_is_not_encoded_again():
+    encoded = []
+    counter = TokenCounter(lambda text: encoded.append(text) or words(text))
+    first = counter.count_prompt(a_request(message("a b"), message("a b"), message("c")))
+    second = counter.count_prompt(a_request(message("a b"), message("d e")))
+
+    assert encoded == ["a b", "c", "d e"]
+    assert (first, second) == (3 + 6 + 6 + 5, 3 + 6 + 6)
+
+
+def test_the_memory_of_counts_is_bounded(monkeypatch):
+    monkeypatch.setattr(tokens, "CACHED_COUNTS_MAX", 4)
+    counter = TokenCounter(words)
+    for number in range(20):
+        assert counter.count_prompt(a_request(message(str(number)))) == 8
+        assert len(counter._counts) <= 4
+
+
+@pytest.mark.parametrize(("padding", "quick"), [(0, True), (INLINE_BYTES_MAX, False)])
+def test_only_small_prompts_are_counted_on_the_spot(padding, quick):
+    assert quick is is_quick_to_count(a_request(message("x" * padding)))

@@ -1,0 +1,53 @@
+"""What a person at the terminal is told at the start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from korad.app import DEMO_KEY
+from korad.config import load_settings
+from korad.server.run import banner
+
+
+@pytest.fixture
+def settings(tmp_path):
+    (tmp_path / "korad.toml").write_text("")
+    found = load_settings(
+        tmp_path / "korad.toml",
+        {"OPENAI_API_KEY": "sk-x", "KORAD_STATE_DIR": str(tmp_path)},
+    )
+    return replace(found, demo=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("127.0.0.1", "localhost"), ("::1", "localhost"), ("10.0.0.1", "10.0.0.1")],
+)
+def test_the_address_is_one_to_click(settings, host, shown):
+    settings = replace(settings, server=replace(settings.server, host=host, port=8084))
+
+    assert f"http://{shown}:8084/v1" in banner(settings, has_keys=True)
+
+
+def test_an_ipv6_address_stands_in_brackets(settings):
+    settings = replace(settings, server=replace(settings.server, host="::", port=1))
+
+    assert "http://[::]:1/v1" in banner(settings, has_keys=True)
+
+
+def test_without_a_key_it_says_how_to_make_one_and_shows_no_credential(settings):
+    text = banner(settings, has_keys=False)
+
+    assert "korad keys create" in text
+    assert "providers: openai" in text
+    assert "sk-x" not in text
+    assert "korad keys create" not in banner(settings, has_keys=True)
+
+
+def test_a_demo_says_so(settings):
+    text = banner(replace(settings, demo=True), has_keys=True)
+
+    assert "DEMO" in text
+    assert DEMO_KEY in text

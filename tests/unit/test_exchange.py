@@ -1,0 +1,246 @@
+"""An exchange from its first byte to its bill, in dialogues."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from korad.auth import digest_key
+from korad.domain.exchange import Outcome, RequestHead
+from korad.domain.usage import UsageSource
+from korad.errors import ClientError, ExchangeStateError, UpstreamRefused, upstream_error
+from korad.exchange import Exchange
+from korad.wire.sse import data_event
+from tests.support.rooms import PEPPER, SECRET, some_rooms
+
+MS, NS = 1_700_000_000_000, 1_000_000_000
+ANSWER = (
+    b'{"id":"c","choices":[{"message":{"content":"hi"}}],'
+    b'"usage":{"prompt_tokens":10,"completion_tokens":9}}'
+)
+
+
+def a_head(**fields):
+    given = {
+        "credential_digest": digest_key(PEPPER, SECRET),
+        "level": None,
+        "client_request_id": None,
+        "forwarded": b"",
+        "error": None,
+    }
+    return RequestHead(**{**given, **fields})
+
+
+def a_body(**members):
+    return msgspec.json.encode(
+        {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "a b"}], **members}
+    )
+
+
+def admitted(head=None, body=None, **key):
+    exchange = Exchange(some_rooms(key=key), "req_1", now_ms=MS, now_ns=NS)
+    exchange.admit(head or a_head(), body or a_body())
+    return exchange
+
+
+def dispatched(**members):
+    exchange = admitted(body=a_body(**members))
+    exchange.optimize()
+    exchange.dispatch()
+    exchange.note_sent(NS + 20_000)
+    return exchange
+
+
+def streaming():
+    exchange = dispatched(stream=True)
+    exchange.count_prompt()
+    exchange.begin(200, b"", None, NS + 30_000)
+    return exchange
+
+
+def delta(text):
+    return data_event(msgspec.json.encode({"choices": [{"delta": {"content": text}}]}))
+
+
+USAGE = data_event(b'{"choices":[],"usage":{"prompt_tokens":10,"completion_tokens":9}}')
+
+
+def test_the_documented_request_has_the_documented_headers():
+    exchange = dispatched()
+    exchange.begin(200, b"x-ratelimit-limit-requests: 1\r\n", "up_1", NS + 1_000_000)
+    exchange.read(ANSWER, NS + 1_020_000)
+    lines, _, body = exchange.answer(b"Server: korad\r\n").partition(b"\r\n\r\n")
+
+    assert not exchange.needs_count
+    assert body == ANSWER
+    assert lines.split(b"\r\n")[1:-1] == [
+        b"Content-Type: application/json",
+        b"X-Korad-Original-Tokens: 10",
+        b"X-Korad-Optimized-Tokens: 10",
+        b"X-Korad-Savings-USD: $0.000000",
+        b"X-Korad-Strategy: Passthrough (no optimization needed)",
+        b"X-Korad-Profit-Margin: 1.50x",
+        b"X-Korad-Billed-Amount: $0.000057",
+        b"x-ratelimit-limit-requests: 1",
+        b"x-request-id: req_1",
+        b"Server: korad",
+    ]
+    record = exchange.settle(Outcome.COMPLETED, NS + 1_050_000)
+    assert record.charge is not None
+    assert record.charge.billed_nano_usd == 57_000
+    assert (record.overhead_us, record.first_byte_us, record.duration_us) == (50, 1_000, 1_050)
+    assert (record.upstream_request_id, record.level) == ("up_1", "medium")
+
+
+def test_the_upstream_call_carries_the_forwarded_lines_and_no_virtual_key():
+    exchange = admitted(a_head(forwarded=b"traceparent: 00-1\r\n"))
+    call = exchange.dispatch()
+    lines = call.head.split(b"\r\n")
+
+    assert lines[-5:] == [
+        b"X-Request-Id: req_1",
+        b"traceparent: 00-1",
+        b"Content-Length: %d" % len(call.body),
+        b"",
+        b"",
+    ]
+    assert SECRET.encode() not in call.head + call.body
+    assert msgspec.json.decode(call.body)["model"] == "gpt-4o"
+
+
+def test_a_stream_ends_with_its_bill_before_done():
+    exchange = streaming()
+    assert b"\r\nX-Korad-Original-Tokens: 9\r\n" in exchange.stream_head(b"")
+    assert exchange.decoder is not None
+    sent = exchange.decoder.feed(delta("hi") + USAGE + b"data: [DONE]\n\n")
+    exchange.end_stream(NS + 1)
+    events, trailer = exchange.stream_tail()
+
+    assert sent == delta("hi")
+    assert events == (
+        b": korad billed=$0.000057 savings=$0.000000 request_id=req_1\n\ndata: [DONE]\n\n"
+    )
+    assert trailer == b"X-Korad-Billed-Amount: $0.000057\r\n"
+    assert exchange.settle(Outcome.COMPLETED, NS + 2).overhead_us is None
+
+
+def test_a_stream_cut_short_is_counted_and_never_says_done():
+    exchange = streaming()
+    assert exchange.decoder is not None
+    exchange.decoder.feed(delta("one two three"))
+    exchange.end_stream(NS + 1)
+    assert exchange.needs_count
+    exchange.count()
+    events, _ = exchange.stream_error(upstream_error(502, "Gone.", "upstream_broken"))
+    record = exchange.settle(Outcome.UPSTREAM_FAILED, NS + 2)
+
+    assert b"[DONE]" not in events
+    assert record.usage is not None
+    assert record.usage.source is UsageSource.COUNTED
+    assert (record.usage.prompt_tokens, record.usage.completion_tokens) == (9, 3)
+    assert record.error_code == "upstream_broken"
+
+
+@pytest.mark.parametrize(
+    ("sent", "outcome", "owed"),
+    [
+        (False, Outcome.CLIENT_ABORTED, False),
+        (True, Outcome.CLIENT_ABORTED, True),
+        (True, Outcome.UPSTREAM_FAILED, False),
+        (False, Outcome.REFUSED, False),
+    ],
+)
+def test_before_an_answer_only_a_client_that_left_owes_and_only_what_was_sent(sent, outcome, owed):
+    exchange = admitted()
+    exchange.dispatch()
+    if sent:
+        exchange.note_sent(NS + 1)
+    if exchange.owes(outcome):
+        exchange.count()
+    record = exchange.settle(outcome, NS + 2)
+
+    assert owed is (record.charge is not None)
+
+
+def test_a_providers_refusal_costs_nothing():
+    exchange = dispatched()
+    exchange.begin(429, b"retry-after: 2\r\n", None, NS + 1)
+    with pytest.raises(UpstreamRefused) as caught:
+        exchange.read(b'{"error":{"message":"Slow down."}}', NS + 2)
+    answer = exchange.refuse(caught.value, b"")
+    record = exchange.settle(Outcome.UPSTREAM_REFUSED, NS + 3)
+
+    assert answer.startswith(b"HTTP/1.1 429 ")
+    assert b"\r\nretry-after: 2\r\n" in answer
+    assert (record.status, record.charge, record.usage) == (429, None, None)
+
+
+def test_the_key_is_looked_at_before_anything_else_that_is_wrong():
+    wrong = ClientError(415, "No.", kind="invalid_request_error", code="unsupported_media_type")
+    with pytest.raises(ClientError) as stranger:
+        admitted(a_head(credential_digest=b"x" * 32, error=wrong), b"{")
+    with pytest.raises(ClientError) as friend:
+        admitted(a_head(error=wrong), b"{")
+
+    assert stranger.value.code == "virtual_key_not_found"
+    assert friend.value is wrong
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ({"allowed_models": frozenset({"openai/gpt-4o-mini"})}, "model_blocked"),
+        ({"allowed_providers": frozenset({"anthropic"})}, "provider_blocked"),
+        ({"active": False}, "virtual_key_blocked"),
+        ({"expires_at_s": MS // 1000}, "virtual_key_blocked"),
+    ],
+)
+def test_a_key_opens_only_what_it_may(key, code):
+    with pytest.raises(ClientError) as caught:
+        admitted(**key)
+
+    assert (caught.value.status, caught.value.code) == (403, code)
+
+
+@pytest.mark.parametrize(
+    ("header", "key", "level"),
+    [(None, None, "medium"), (None, "low", "low"), ("off", "low", "off")],
+)
+def test_the_header_beats_the_key_and_the_key_the_configuration(header, key, level):
+    assert level == admitted(a_head(level=header), level=key).level
+
+
+def test_a_key_may_have_a_margin_of_nothing():
+    exchange = admitted(margin_bp=0)
+    exchange.dispatch()
+    exchange.begin(200, b"", None, NS)
+    exchange.read(ANSWER, NS)
+
+    assert b"Billed-Amount: $0.000000\r\n" in exchange.answer(b"")
+
+
+def test_steps_out_of_order_are_refused():
+    exchange = admitted()
+    with pytest.raises(ExchangeStateError):
+        exchange.admit(a_head(), a_body())
+    with pytest.raises(ExchangeStateError):
+        exchange.begin(200, b"", None, NS)
+    exchange.dispatch()
+    with pytest.raises(ExchangeStateError):
+        exchange.dispatch()
+
+
+def test_an_exchange_settles_once_from_wherever_it_is():
+    exchange = Exchange(some_rooms(), "req_1", now_ms=MS, now_ns=NS)
+    record = exchange.settle(Outcome.REFUSED, NS + 1_000)
+
+    assert (record.key_id, record.model, record.charge) == (None, None, None)
+    with pytest.raises(ExchangeStateError):
+        exchange.settle(Outcome.REFUSED, NS)
+
+
+def test_the_callers_own_id_comes_back():
+    exchange = admitted(a_head(client_request_id="mine"))
+    error = upstream_error(502, "m", "upstream_broken")
+
+    assert b"\r\nX-Client-Request-Id: mine\r\n" in exchange.refuse(error, b"")

@@ -1,0 +1,191 @@
+"""The pages tell the truth: their tables and lists are compared with the code."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import tomllib
+from dataclasses import fields
+from inspect import signature
+from pathlib import Path
+
+import pytest
+
+from korad.cli.keys import add_parser as add_keys_parser
+from korad.cli.main import VERBS
+from korad.config.known_providers import KNOWN_PROVIDERS, key_variable
+from korad.config.scalars import SCALARS
+from korad.config.settings import ServerSettings
+from korad.domain.upstream import Provider, Timeouts
+from korad.providers.anthropic import IGNORED, REFUSED
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+ARCHITECTURE_LINES_MAX = 150
+
+# Position of the code, and either the status itself or its position, in each maker of errors.
+MAKERS = {
+    "authentication_error": (1, 401),
+    "permission_error": (1, 403),
+    "upstream_error": (2, None),
+    "server_error": (2, None),
+}
+STATUS_400 = {"invalid_request", "unsupported_parameter", "invalid_messages"}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """Return the cells of the first table under a heading of the README, without its head."""
+    section = README.partition(f"# {heading}\n")[2]
+    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    assert table is not None, heading
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in table[0].splitlines()
+    ][2:]
+
+
+def names_in(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def listed(word: str) -> list[str]:
+    paragraph = re.search(rf"^{word}: (.*?)\.\n", README, re.MULTILINE | re.DOTALL)
+    assert paragraph is not None, word
+    return names_in(paragraph[1])
+
+
+def raised_errors() -> dict[str, set[int]]:
+    """Return every code that korad writes out as an error's, with the statuses written beside."""
+    found: dict[str, set[int]] = {}
+    for path in (ROOT / "korad").rglob("*.py"):
+        # The simulator's errors are those of the providers it stands for.
+        if "simulator" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and (error := _error_of(node)) is not None:
+                code, status = error
+                found.setdefault(code, set()).update({status} if status else ())
+    return found
+
+
+def _error_of(call: ast.Call) -> tuple[str, int | None] | None:
+    name = getattr(call.func, "id", "")
+    first = _constant(call.args[0]) if call.args else None
+    status = first if isinstance(first, int) else None
+    place, fixed = MAKERS.get(name, (None, None))
+    if place is not None and len(call.args) > place:
+        code = _constant(call.args[place])
+    else:
+        code = next((_constant(word.value) for word in call.keywords if word.arg == "code"), None)
+    if not isinstance(code, str):
+        return None
+    return code, 400 if name in STATUS_400 else fixed or status
+
+
+def _constant(node: ast.expr) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def test_the_error_table_holds_every_code_that_korad_raises_and_no_other():
+    documented = [names_in(row[2])[0] for row in rows("Errors")]
+
+    assert sorted(raised_errors()) == sorted(documented)
+
+
+def test_the_error_table_tells_the_status_of_every_code():
+    documented = {
+        names_in(row[2])[0]: {int(s) for s in row[0].split(", ")} for row in rows("Errors")
+    }
+
+    for code, statuses in raised_errors().items():
+        assert statuses <= documented[code], code
+
+
+def test_the_refused_parameters_are_those_of_the_code():
+    assert sorted(REFUSED) == listed("Refused")
+
+
+def test_the_ignored_parameters_are_those_of_the_code():
+    assert sorted(IGNORED) == listed("Ignored")
+
+
+def test_the_command_table_holds_every_verb():
+    subparsers = argparse.ArgumentParser().add_subparsers()
+    add_keys_parser(subparsers)
+    (keys,) = subparsers.choices["keys"]._subparsers._group_actions
+    verbs = {verb.name for verb in VERBS} - {"keys"} | {f"keys {verb}" for verb in keys.choices}
+
+    assert verbs == {names_in(row[0])[0].removeprefix("korad ") for row in rows("Command line")}
+
+
+def test_the_provider_table_is_that_of_the_code():
+    documented = [
+        (names_in(name)[0], (names_in(key) or [None])[0], names_in(address)[0], dialect)
+        for name, key, address, dialect in rows("Providers")
+    ]
+
+    assert [
+        (
+            known.name,
+            None if known.local else key_variable(known.name),
+            known.base_url or "AZURE_BASE_URL",
+            known.dialect.value,
+        )
+        for known in KNOWN_PROVIDERS
+    ] == documented
+
+
+def test_the_table_of_limits_tells_the_defaults():
+    defaults = {f"server.{field.name}": field.default for field in fields(ServerSettings)}
+    timeouts = Timeouts()
+    row = "providers.NAME"
+    defaults |= {
+        f"{row}.connect_timeout_s": timeouts.connect_s,
+        f"{row}.first_byte_timeout_s": timeouts.first_byte_s,
+        f"{row}.idle_timeout_s": timeouts.idle_s,
+        f"{row}.connections_max": signature(Provider).parameters["connections_max"].default,
+    }
+
+    for name, default, _ in rows("Limits and timeouts"):
+        assert str(defaults[names_in(name)[0]]) == default, name
+
+
+def test_every_limit_of_the_server_is_in_the_table_of_limits():
+    documented = {names_in(row[0])[0] for row in rows("Limits and timeouts")}
+
+    for scalar in SCALARS:
+        if scalar.section == "server" and scalar.key.endswith(("_s", "_max")):
+            assert scalar.name in documented
+
+
+def test_the_short_variables_are_those_of_the_code():
+    documented = re.search(r"Shorter: (.*?)\. An empty", README, re.DOTALL)
+    assert documented is not None
+
+    shortest = {scalar.variables[-1] for scalar in SCALARS if scalar.short or not scalar.section}
+
+    assert shortest == set(names_in(documented[1]))
+
+
+def test_the_sample_holds_every_section_of_the_settings():
+    text = re.sub(r"^#(?=[^ \n])", "", (ROOT / "korad.sample.toml").read_text(), flags=re.MULTILINE)
+    sample = tomllib.loads(text)
+
+    for scalar in SCALARS:
+        assert scalar.key in (sample[scalar.section] if scalar.section else sample)
+
+
+@pytest.mark.parametrize("page", [README, ARCHITECTURE], ids=["readme", "architecture"])
+def test_every_file_that_a_page_names_exists(page):
+    named = re.findall(r"(?<![\w/.])((?:korad/|scripts/)?[\w/]+\.(?:py|toml|json))\b", page)
+    # korad.toml is the reader's own.
+    named = [name for name in named if name != "korad.toml"]
+
+    assert named
+    for name in named:
+        assert (ROOT / name).exists() or (ROOT / "korad" / name).exists(), name
+
+
+def test_the_architecture_page_stays_short():
+    assert ARCHITECTURE_LINES_MAX >= len(ARCHITECTURE.splitlines())
