@@ -7,7 +7,7 @@
     └── ServerError                 ours: draining, overloaded, bugs
     ExchangeStateError              a bug: a step of an exchange out of order
 
-The table in `../spec` of the README ("Errors") lists status, type and code of each.
+The table "Errors" of the README lists status, type and code of each.
 """
 
 from __future__ import annotations

@@ -61,6 +61,7 @@ class Exchange:
     _head: RequestHead | None = None
     _margin_bp = 0
     _optimized: OptimizedPrompt | None = None
+    _adjusted_line = b""
 
     # set while the answer comes
     decoder: StreamDecoder | None = None
@@ -125,7 +126,11 @@ class Exchange:
         assert self.destination is not None
         assert self._head is not None
         destination = self.destination
-        body = destination.codec.build_body(self.sent_request, destination.target)
+        request, codec = self.sent_request, destination.codec
+        body = codec.build_body(request, destination.target)
+        adjusted = codec.adjusted(request, body)
+        if adjusted:
+            self._adjusted_line = b"X-Korad-Adjusted: %b\r\n" % ", ".join(adjusted).encode()
         return UpstreamCall(
             provider=destination.provider,
             head=b"%bX-Request-Id: %b\r\n%bContent-Length: %d\r\n\r\n"
@@ -159,7 +164,7 @@ class Exchange:
             raise self._out_of_order("begin")
         self._state = _ANSWERED
         self.status = status
-        self._upstream_headers = headers
+        self._upstream_headers = self._adjusted_line + headers
         self._upstream_request_id = upstream_request_id
         self._first_byte_ns = now_ns
         assert self.destination is not None
@@ -247,7 +252,6 @@ class Exchange:
         return (
             status_line(200)
             + b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
-            + b"Trailer: X-Korad-Billed-Amount\r\n"
             + self._figures()
             + self._lines(lines)
             + b"\r\n"

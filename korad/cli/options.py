@@ -29,7 +29,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--state-dir",
         metavar="DIR",
-        help="folder of keys, journal and ledger (default: the platform's folder for state)",
+        help="folder of keys and the unpacked tokenizer (default: the platform's folder for state)",
     )
 
 

@@ -66,7 +66,7 @@ class Settings:
     """Everything `load_settings` found, checked. Treat the mappings as read-only."""
 
     state_dir: Path
-    """Absolute folder of keys, journal and ledger; it need not exist yet."""
+    """Absolute folder of keys and the unpacked tokenizer; it need not exist yet."""
     config_file: Path | None
     """The file that was read, or None."""
     server: ServerSettings

@@ -17,7 +17,7 @@ from korad.domain.chat import ChatRequest
 from korad.errors import KoradError
 from korad.providers import anthropic_answer, anthropic_errors, anthropic_request
 from korad.providers.anthropic_models import CapabilityTable
-from korad.providers.anthropic_parameters import IGNORED, REFUSED
+from korad.providers.anthropic_parameters import IGNORED, REFUSED, adjusted_parameters
 from korad.providers.anthropic_stream import AnthropicStream
 from korad.providers.base import Completion, Target
 
@@ -40,6 +40,10 @@ class AnthropicDialect:
     def build_body(self, request: ChatRequest, target: Target) -> bytes:
         """Return the Messages body. Raises ClientError (400) for what cannot be honoured."""
         return anthropic_request.build_body(request, target.model, self._table.find(target.model))
+
+    def adjusted(self, request: ChatRequest, body: bytes) -> tuple[str, ...]:
+        """Return the parameters that were lowered, dropped or have no counterpart."""
+        return adjusted_parameters(request.members, body)
 
     def open_stream(self, request: ChatRequest, target: Target) -> AnthropicStream:  # noqa: ARG002 - one boundary for all dialects
         """Return a decoder that writes OpenAI chunks."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from korad.errors import unsupported_parameter
 from korad.providers.anthropic_models import Capabilities
@@ -18,6 +20,18 @@ from korad.providers.anthropic_shapes import (
 )
 
 USER_ID_CHARS_MAX = 256
+
+_SHAPING = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "seed",
+    "verbosity",
+)
+"""Parameters that a client is told of when they do not reach the model as it set them."""
 
 _EMAIL_OR_PHONE = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|\+?[\d\s().-]{7,}")
 
@@ -92,6 +106,19 @@ def sampling_of(members: Json, capabilities: Capabilities, *, thinking: bool) ->
         if not capabilities.temperature_with_top_p:
             asked.pop("top_p", None)
     return asked
+
+
+def adjusted_parameters(asked: Mapping[str, msgspec.Raw], body: bytes) -> tuple[str, ...]:
+    """Return the members of a request that shape the answer and are not in `body` as asked."""
+    names = [name for name in _SHAPING if name in asked and bytes(asked[name]) != b"null"]
+    if not names:
+        return ()
+    sent = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    return tuple(
+        name
+        for name in names
+        if name not in sent or msgspec.json.decode(asked[name]) != msgspec.json.decode(sent[name])
+    )
 
 
 def stop_sequences_of(members: Json) -> list[str]:

@@ -87,6 +87,13 @@ class DialectCodec(Protocol):
         """Return the upstream request body. Raises ClientError for what cannot be honoured."""
         ...
 
+    def adjusted(self, request: ChatRequest, body: bytes) -> tuple[str, ...]:
+        """Return the parameters of `request` that `body`, built of it, changes or leaves out.
+
+        Only those that were meant to shape the answer: the client is told, in a header.
+        """
+        ...
+
     def open_stream(self, request: ChatRequest, target: Target) -> StreamDecoder:
         """Return a decoder for the streamed answer to `request`."""
         ...

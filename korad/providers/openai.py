@@ -52,6 +52,10 @@ class OpenAIDialect:
             members["stream_options"] = _with_usage(members.get("stream_options"))
         return encode_members(members)
 
+    def adjusted(self, request: ChatRequest, body: bytes) -> tuple[str, ...]:  # noqa: ARG002
+        """Return nothing: every parameter goes on as it came."""
+        return ()
+
     def open_stream(self, request: ChatRequest, target: Target) -> OpenAIStream:  # noqa: ARG002 - one boundary for all dialects
         """Return a decoder that passes events through."""
         return OpenAIStream(strip_usage=not request.include_usage)

@@ -5,15 +5,18 @@ The supervisor has no threads and no event loop, so forking is safe at any time.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 
 RESTART_PAUSE_S = 1.0
 """A worker that dies sooner than this after its start is restarted only after a pause."""
 
+_PR_SET_PDEATHSIG = 1
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _log = logging.getLogger("korad")
 
@@ -43,6 +46,7 @@ class Supervisor:
                 self._restart_dead()
 
     def _start(self, index: int) -> None:
+        supervisor = os.getpid()
         process_id = os.fork()
         if process_id:
             self._workers[process_id] = (index, time.monotonic())
@@ -50,6 +54,7 @@ class Supervisor:
         code = 1
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            _end_with(supervisor)
             self._run_worker(index)
             code = 0
         except BaseException:  # noqa: BLE001 - a forked child must never return to its parent's code
@@ -91,6 +96,14 @@ class Supervisor:
                 deadline = time.monotonic() + self._stop_timeout_s
             signal.sigtimedwait((signal.SIGCHLD,), max(0.05, min(left_s, 1.0)))
         return 0 if clean else 1
+
+
+def _end_with(supervisor: int) -> None:
+    """Ask the kernel for a SIGTERM when the supervisor dies, so that no worker outlives it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != supervisor:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _ending(status: int) -> str:

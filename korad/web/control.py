@@ -61,7 +61,7 @@ class ControlPlane:
         """Return one model."""
         key = self._authenticate(request)
         name = request.match_info["model"]
-        if name not in self._model_names() or not _may_use(key, name):
+        if not self._is_served(name) or not _may_use(key, name):
             raise ClientError(
                 404,
                 f"The model '{name[:200]}' does not exist.",
@@ -83,6 +83,13 @@ class ControlPlane:
                 code="not_found",
             )
         return web.Response(body=record.json, content_type="application/json")
+
+    def _is_served(self, name: str) -> bool:
+        try:
+            self._shell.rooms.destination(name)
+        except ClientError:
+            return False
+        return True
 
     def _authenticate(self, request: web.Request) -> VirtualKey:
         shell = self._shell

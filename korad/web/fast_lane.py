@@ -265,17 +265,21 @@ class FastLane(RequestHandler):
         request: web.BaseRequest,  # noqa: ARG002 - aiohttp's signature
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,
+        message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
         """Answer what aiohttp could not parse, or our own bug, in OpenAI's error shape."""
         if status == HTTPStatus.BAD_REQUEST:
-            error: KoradError = invalid_request(message or "Bad request.", code="bad_request")
+            # aiohttp's own message quotes the request's bytes; they may hold a key.
+            error: KoradError = invalid_request(
+                "The request is not valid HTTP.", code="bad_request"
+            )
         else:
             self.log_exception("Error handling request", exc_info=exc)
             error = server_error(500, "The server had an error.", "internal_error")
         response = web.Response(
             status=error.status, body=error.body(), content_type="application/json"
         )
+        response.headers["x-request-id"] = self._shell.note_refusal(error)
         response.force_close()
         return response
 

@@ -24,6 +24,7 @@ FOLD_BYTES = 4_096
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """Longest non-streaming answer kept in memory until its usage is known."""
 
+_CHUNKED = b"Transfer-Encoding: chunked\r\nTrailer: X-Korad-Billed-Amount\r\n"
 _log = logging.getLogger("korad")
 
 
@@ -212,10 +213,13 @@ class Relay:
             self._held += events
             return
         events, self._held = self._held + events, b""
-        framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-        self._head_sent = True
-        head = self._exchange.stream_head(framing + self._shell.lines(close=self._close))
+        head = self._stream_head()
         client.write(head + (chunk(events) if self._chunked else events) if events else head)
+
+    def _stream_head(self) -> bytes:
+        self._head_sent = True
+        framing = _CHUNKED if self._chunked else b""
+        return self._exchange.stream_head(framing + self._shell.lines(close=self._close))
 
     def _end_stream(self, events: bytes) -> None:
         """End a stream that said it is complete, or broke off saying so, or just ended."""
@@ -321,9 +325,7 @@ class Relay:
         events, self._held = self._held + last, b""
         head = b""
         if not self._head_sent:
-            framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
-            head = exchange.stream_head(framing + self._shell.lines(close=self._close))
-            self._head_sent = True
+            head = self._stream_head()
         body = chunk(events) + last_chunk(trailers) if self._chunked else events
         client.write(head + body)
 

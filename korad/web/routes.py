@@ -18,6 +18,7 @@ from korad.web.shell import Shell
 def application(shell: Shell, control: ControlPlane) -> web.Application:
     """Return the application behind the fast lane."""
     app = web.Application(middlewares=[_openai_errors(shell)])
+    app.on_response_prepare.append(_name_server)
     routes = app.router
     routes.add_post(
         "/v1/chat/completions",
@@ -47,6 +48,12 @@ def _expect(shell: Shell) -> Callable[[web.Request], Awaitable[web.StreamRespons
         return None
 
     return handle
+
+
+async def _name_server(request: web.Request, response: web.StreamResponse) -> None:
+    del request
+    # aiohttp would name itself and Python, with their versions.
+    response.headers["Server"] = "korad"
 
 
 def _openai_errors(shell: Shell) -> Middleware:
@@ -85,7 +92,7 @@ def _error_response(error: KoradError, shell: Shell, *, close: bool) -> web.Resp
     response = web.Response(status=error.status, body=error.body(), content_type="application/json")
     for name, text in error.headers:
         response.headers[name] = text
-    response.headers["x-request-id"] = shell.new_request_id()
+    response.headers["x-request-id"] = shell.note_refusal(error)
     if close:
         # What is left of the body must not be read as the next request.
         response.force_close()

@@ -9,8 +9,8 @@ from email.utils import formatdate
 
 from korad.clock import monotonic_ns, unix_ns, unix_s
 from korad.config import ServerSettings
-from korad.domain.exchange import ExchangeRecord
-from korad.errors import server_error
+from korad.domain.exchange import ExchangeRecord, Outcome
+from korad.errors import KoradError, server_error
 from korad.exchange import Exchange
 from korad.ports import Deadlines, RecordSink
 from korad.rooms import Rooms
@@ -77,6 +77,13 @@ class Shell:
             raise server_error(
                 503, "korad has too much to do.", "overloaded", retry_after_s=RETRY_AFTER_S
             )
+
+    def note_refusal(self, error: KoradError) -> str:
+        """Record a request that was answered with `error` before any relay; return its id."""
+        exchange = self.begin()
+        exchange.refuse(error, b"")
+        self.end(exchange.settle(Outcome.REFUSED, monotonic_ns()))
+        return exchange.request_id
 
     def offload(
         self, work: Callable[[], object], then: Callable[[BaseException | None], None]

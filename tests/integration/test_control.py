@@ -62,10 +62,16 @@ async def test_a_key_sees_only_the_models_it_may_use(proxy):
 
 async def test_one_model_is_found_by_its_name(proxy):
     found = await ask(proxy.port, get("/v1/models/openai/gpt-4o-mini"))
-    missing = await ask(proxy.port, get("/v1/models/openai/no-such-model"))
+    missing = await ask(proxy.port, get("/v1/models/nowhere/no-such-model"))
 
     assert ("openai/gpt-4o-mini", "openai") == (found.json["id"], found.json["owned_by"])
     assert (404, "invalid_request_error", "model_not_found") == missing.error
+
+
+async def test_a_model_the_endpoint_would_serve_is_found_though_the_list_has_only_its_family(proxy):
+    found = await ask(proxy.port, get("/v1/models/anthropic/claude-sonnet-4-5-20250929"))
+
+    assert found.json["id"] == "anthropic/claude-sonnet-4-5-20250929"
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/models/openai/gpt-4o", "/v1/korad/requests/r"])

@@ -352,3 +352,13 @@ async def test_exchanges_beyond_the_limit_are_told_to_come_back(tmp_path):
     assert (503, "server_error", "overloaded") == refused.error
     assert "1" == refused.headers["retry-after"]
     assert 200 == served.status
+
+
+async def test_the_client_is_told_of_a_parameter_that_was_lowered(tmp_path):
+    async with running_proxy(tmp_path) as proxy:
+        body = chat(model="anthropic/claude-sonnet-4-5-20250929", temperature=1.5)
+        told = await ask(proxy.port, request(body))
+        silent = await ask(proxy.port, request(chat(temperature=1.5)))
+
+    assert b"X-Korad-Adjusted: temperature\r\n" in told.head
+    assert b"X-Korad-Adjusted" not in silent.head

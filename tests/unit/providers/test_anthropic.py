@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from korad.providers.anthropic import IGNORED, REFUSED
 from korad.providers.base import DialectCodec, StreamDecoder
@@ -29,6 +30,26 @@ def test_the_targets_model_decides_what_is_sent_not_the_clients_name() -> None:
 
     assert STRICTEST == body["model"]
     assert "temperature" not in body
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({}, ()),
+        ({"temperature": 0}, ()),
+        ({"temperature": 1.0}, ()),
+        ({"temperature": None}, ()),
+        ({"temperature": 1.5}, ("temperature",)),
+        ({"temperature": 0.5, "top_p": 0.9}, ("top_p",)),
+        ({"seed": 7, "frequency_penalty": 0.1}, ("frequency_penalty", "seed")),
+        ({"user": "u", "store": True}, ()),
+    ],
+)
+def test_what_is_lowered_or_dropped_is_told(asked, told) -> None:
+    request = a_request(**asked)
+    body = DIALECT.build_body(request, a_target())
+
+    assert told == DIALECT.adjusted(request, body)
 
 
 def test_an_error_answer_is_translated() -> None:
