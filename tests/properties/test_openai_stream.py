@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from korad.domain.usage import Usage
 from korad.errors import UpstreamError
-from korad.providers.openai import OpenAIStream
+from korad.providers.openai_stream import OpenAIStream
 
 Outcome = tuple[bytes, Usage | None, bool, tuple[int, str | None] | None, str]
 

@@ -7,7 +7,8 @@ import pytest
 
 from korad.errors import UpstreamError
 from korad.providers.base import Target
-from korad.providers.openai import TOKENS_MAX, OpenAIDialect
+from korad.providers.openai import OpenAIDialect
+from korad.providers.openai_usage import TOKENS_MAX
 from korad.wire.openai import parse_chat_request
 
 DIALECT = OpenAIDialect()

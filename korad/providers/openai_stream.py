@@ -1,0 +1,114 @@
+"""A streamed answer of the OpenAI dialect: its events pass through, its facts are read."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from korad.domain.usage import Usage
+from korad.errors import KoradError
+from korad.providers.openai_errors import broken, error_of
+from korad.providers.openai_text import generated_pieces, unescaped
+from korad.providers.openai_usage import lenient_usage
+from korad.wire.sse import DONE, EventSplitter, event_data, split_events
+
+RAW_BYTES_MAX = 2_048
+"""Events kept whole before their text is cut out of them."""
+
+_USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
+_DONE_LINE = DONE.rstrip()
+
+
+class OpenAIStream:
+    """One streamed answer passed through event by event."""
+
+    __slots__ = (
+        "_raw", "_raw_bytes", "_splitter", "_strip_usage", "_text", "_text_bytes",
+        "error", "finished", "usage",
+    )  # fmt: skip
+
+    def __init__(self, *, strip_usage: bool) -> None:
+        self.usage: Usage | None = None
+        self.finished = False
+        self.error: KoradError | None = None
+        self._strip_usage = strip_usage
+        self._splitter = EventSplitter()
+        self._raw: list[bytes] = []
+        self._raw_bytes = 0
+        self._text: list[bytes] = []
+        self._text_bytes = 0
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the complete events in `chunk`, as they came."""
+        if self.finished:
+            return b""
+        events = self._splitter.feed(chunk)
+        if b"[DONE]" in self._splitter.pending and self._splitter.pending.rstrip() == _DONE_LINE:
+            # Some servers end with this line and no empty one: nothing can follow it.
+            self.finished = True
+        # Inside a JSON string a quote is escaped, so these cannot be somebody's words; [DONE]
+        # can, and is looked at again. Three memory scans of a 200-byte event cost 0.15 us.
+        if (
+            b"[DONE]" in events
+            or b'"error"' in events
+            or (b'"usage"' in events and _USAGE_OBJECT.search(events))
+        ):
+            return self._feed_special(events)
+        if events:
+            # The text is only wanted if no usage comes, so it is cut out in batches.
+            self._raw.append(events)
+            self._raw_bytes += len(events)
+            if self._raw_bytes > RAW_BYTES_MAX:
+                self._extract_text()
+        return events
+
+    def generated_text(self) -> str:
+        """Return the text gathered since the last call, JSON escapes resolved."""
+        self._extract_text()
+        pieces, self._text, self._text_bytes = self._text, [], 0
+        return unescaped(pieces)
+
+    def generated_chars(self) -> int:
+        """Return how many bytes of text wait in `generated_text`, the newest few excepted."""
+        return self._text_bytes
+
+    def _feed_special(self, events: bytes) -> bytes:
+        passed = []
+        for event in split_events(events):
+            data = event_data(event)
+            if data == b"[DONE]":
+                self.finished = True
+                break
+            if (b'"error"' in data or b'"usage"' in data) and self._read_facts(data):
+                continue
+            passed.append(event)
+        events = b"".join(passed)
+        self._raw.append(events)
+        return events
+
+    def _read_facts(self, data: bytes) -> bool:
+        """Take usage and error out of one event; return whether the event is to be dropped."""
+        try:
+            chunk = msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise broken("The provider sent an event that is not valid JSON.") from None
+        if not isinstance(chunk, dict):
+            return False
+        if chunk.get("error"):
+            self.error = error_of(chunk, 502)
+            return True
+        usage = chunk.get("usage")
+        if isinstance(usage, dict):
+            self.usage = lenient_usage(usage, chunk.get("service_tier"))
+            return self._strip_usage and chunk.get("choices") == []
+        return False
+
+    def _extract_text(self) -> None:
+        raw, self._raw, self._raw_bytes = self._raw, [], 0
+        for piece in generated_pieces(b"".join(raw)):
+            self._text.append(piece)
+            self._text_bytes += len(piece)
+
+
+# A count below zero would be a bill below zero, one above 64 bits nobody could add up.
