@@ -10,6 +10,7 @@ touch nothing but this exchange, so that the shell may run them in a thread.
 from __future__ import annotations
 
 from enum import Enum
+from http import HTTPStatus
 
 from korad.auth import authenticate, authorize
 from korad.billing.rating import rate
@@ -180,7 +181,12 @@ class Exchange:
         self._ended_ns = now_ns
         codec = self.destination.codec
         if self.status >= FIRST_ERROR_STATUS:
-            raise codec.read_error(self.status, body)
+            error = codec.read_error(self.status, body)
+            if self.status == HTTPStatus.UNAUTHORIZED:
+                # Not about the caller's key, though it reads so.
+                name = self.destination.provider.name
+                error.message = f"The provider '{name}' refused korad's credential: {error.message}"
+            raise error
         completion = codec.read_completion(body, self.sent_request, self.destination.target)
         self._body = completion.body
         self._reported = completion.usage
@@ -309,7 +315,7 @@ class Exchange:
         if self._charge is None and self.owes(outcome):
             self._rate()
         self._state = _SETTLED
-        destination, optimized = self.destination, self._optimized
+        destination = self.destination
         started_ns = self._started_ns
         return ExchangeRecord(
             self.request_id,
@@ -322,7 +328,7 @@ class Exchange:
             outcome,
             self._error_code,
             self.level,
-            PASSTHROUGH if optimized is None else optimized.strategy,
+            self._strategy,
             self._original_tokens,
             self._optimized_tokens,
             self._savings_nano_usd,
@@ -334,6 +340,12 @@ class Exchange:
             self._overhead_us(now_ns),
             (now_ns - started_ns) // 1000,
         )
+
+    @property
+    def _strategy(self) -> str | None:
+        if self._optimized is not None:
+            return self._optimized.strategy
+        return None if self.destination is None else PASSTHROUGH
 
     def owes(self, outcome: Outcome) -> bool:
         """Return whether an exchange that ends so has consumed something at the provider.
@@ -360,7 +372,8 @@ class Exchange:
             )
         )
         charge = self._charge = rate(usage, self.destination.price, self._margin_bp)
-        if self._optimized_tokens is None:
+        if self._optimized_tokens is None or usage is reported:
+            # A stream's head told korad's own count; the record tells what the provider billed.
             self._original_tokens = self._optimized_tokens = usage.prompt_tokens
         return charge
 

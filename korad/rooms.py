@@ -95,7 +95,12 @@ class Rooms:
     def _resolve(self, name: str) -> Destination:
         route = self._router.resolve(name)
         provider = route.provider
-        price = self._book.find(provider.name, route.upstream_model)
+        price = None
+        if provider.name != route.vendor:
+            # Behind a gateway a configured price is for the name that clients ask for.
+            price = self._book.override(route.vendor, route.model)
+        if price is None:
+            price = self._book.find(provider.name, route.upstream_model)
         if price is None and provider.name != route.vendor:
             price = self._book.find(route.vendor, route.model)
         if price is None:

@@ -53,7 +53,7 @@ class Router:
             return Route(
                 provider=self._gateway, upstream_model=full_name, vendor=vendor, model=model
             )
-        raise _invalid_model(f"Invalid model name: unknown provider '{_shown(vendor)}'.")
+        raise _invalid_model(f"Invalid model name: no provider '{_shown(vendor)}' is configured.")
 
 
 def _invalid_model(message: str) -> ClientError:

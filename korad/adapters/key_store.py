@@ -208,6 +208,9 @@ class SqliteKeyStore:
             try:
                 yield
                 self._db.execute("COMMIT")
+                # Keys change rarely and are copied for backup: bring the change into the one
+                # file at once. A reader in the way only puts it off to the next change.
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except BaseException:
                 # SQLite has already rolled back after some failures, a full disk for one.
                 if self._db.in_transaction:

@@ -104,6 +104,10 @@ class PriceBook:
             return None
         return listed.at(utc_minute) if listed.hours else listed.price
 
+    def override(self, provider: str, model: str) -> Price | None:
+        """Return the configured price of a name, or None: the list is not consulted."""
+        return self._overrides.find(f"{provider}/{model}".lower())
+
     def models(self, provider: str) -> list[str]:
         """Return the names of a provider's priced models, sorted; [] for an unlisted provider."""
         name = provider.lower()

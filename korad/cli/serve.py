@@ -32,10 +32,18 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     settings = settings_from(args)
+    if not settings.providers and not settings.demo:
+        sys.stderr.write(
+            "korad: no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a "
+            "korad.toml, or try korad out with --demo\n"
+        )
+        return 1
     try:
         return serve(settings)
-    except (OSError, KeyStoreError, PepperError, TokenizerError) as error:
+    except (KeyStoreError, PepperError, TokenizerError) as error:
+        sys.stderr.write(f"korad: {error}\n")
+    except OSError as error:
         server = settings.server
-        reason = error.strerror or error if isinstance(error, OSError) else error
-        sys.stderr.write(f"korad: cannot serve on {server.host}:{server.port}: {reason}\n")
-        return 1
+        what = error.filename or f"{server.host}:{server.port}"
+        sys.stderr.write(f"korad: cannot use {what}: {error.strerror or error}\n")
+    return 1

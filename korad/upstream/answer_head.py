@@ -86,10 +86,7 @@ class HeadReader:
         end = data.find(b"\r\n\r\n")
         if not 0 < end <= HOT_HEAD_BYTES_MAX:
             return None
-        head = data[_STATUS_LINE_BYTES:end]
-        lines = head.split(b"\r\n")
-        if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1:
-            return None  # a CR or LF that ends no line
+        lines = data[_STATUS_LINE_BYTES:end].split(b"\r\n")
         known, dropped = self._lines, self._dropped
         passed_on = b""
         length = -1
@@ -131,6 +128,7 @@ class HeadReader:
         name, colon, value = line.partition(b":")
         meaning = self._meanings[name] if name in self._meanings else self._learn(name)
         value = value.strip(b" \t")
+        # A CR or LF that ends no line is a control character too; a remembered line has none.
         if not colon or _CONTROL.search(value):
             return Read.MALFORMED, value
         if (meaning is Read.CONTENT_TYPE and not _is_event_stream(value)) or (

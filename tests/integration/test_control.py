@@ -7,7 +7,7 @@ import re
 import pytest
 
 from korad.adapters.key_store import open_key_store
-from korad.simulator import Script
+from korad.simulator import Fault, Script
 from tests.support.proxy import LIMITED_KEY, NOW_S, REVOKED_KEY, running_proxy
 from tests.support.raw_http import KEY, RawConnection, ask, chat, request
 
@@ -123,3 +123,22 @@ async def test_metrics_count_what_happened(proxy):
 async def test_metrics_can_be_switched_off(tmp_path):
     async with running_proxy(tmp_path, server="access_log = false\nmetrics = false") as proxy:
         assert 404 == (await ask(proxy.port, get("/metrics"))).status
+
+
+async def test_the_record_of_a_stream_tells_the_prompt_as_the_provider_billed_it(proxy):
+    streamed = await ask(proxy.port, request(chat(stream=True)))
+    request_id = re.search(rb"x-request-id: (\S+)", streamed.head)[1].decode()
+    record = (await ask(proxy.port, get(f"/v1/korad/requests/{request_id}"))).json
+
+    assert record["usage"]["prompt_tokens"] == record["optimized_tokens"]
+    assert record["original_tokens"] == record["optimized_tokens"]
+
+
+async def test_a_provider_that_refuses_our_key_is_named(proxy):
+    proxy.simulator.script = Script(fault=Fault.ERROR_STATUS, status=401)
+    answer = await ask(proxy.port, request(chat()))
+
+    assert 401 == answer.status
+    assert answer.json["error"]["message"].startswith(
+        "The provider 'openai' refused korad's credential: "
+    )

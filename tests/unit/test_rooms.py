@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import resources
+
 import pytest
 
 from korad import rooms as rooms_module
+from korad.billing.pricebook import PriceBook
 from korad.domain.money import price_from_usd_per_mtok
 from korad.domain.secret import Secret
 from korad.domain.upstream import AuthScheme, Origin
@@ -95,6 +98,18 @@ def test_a_gateways_model_may_be_priced_under_its_vendors_name():
     assert (destination.vendor, destination.model) == ("openai", "gpt-4o")
     assert (destination.target.provider, destination.target.model) == ("router", "openai/gpt-4o")
     assert destination.price.input_pico_usd == 2_000_000
+
+
+def test_a_configured_price_beats_the_list_behind_a_gateway_too():
+    rooms = some_rooms(a_provider("openrouter", gateway=True))
+    configured = price_from_usd_per_mtok({"input": 100, "output": 200})
+    listed = resources.files("korad.data").joinpath("prices.json").read_bytes()
+    rooms.replace_book(
+        PriceBook.parse(listed, {"openai/gpt-4o-mini": configured}, today="2026-11-22")
+    )
+
+    assert rooms.destination("openai/gpt-4o-mini").price == configured
+    assert rooms.destination("openai/gpt-4o").price.input_pico_usd == 2_500_000
 
 
 def test_a_new_price_book_is_in_force_at_once():

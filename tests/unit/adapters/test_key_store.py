@@ -297,3 +297,14 @@ def test_neither_the_store_nor_a_new_secret_prints_the_secret(store):
 
     assert secret.reveal() not in shown
     assert KEYS_FILE in shown
+
+
+def test_every_change_is_in_the_one_file_at_once_for_a_backup_to_copy(store, tmp_path):
+    key, secret = store.create("alice", now_s=NOW_S)
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    copy = folder / KEYS_FILE
+    copy.write_bytes((tmp_path / "state" / KEYS_FILE).read_bytes())
+
+    with SqliteKeyStore(copy, PEPPER) as restored:
+        assert key == restored.get(secret.reveal())

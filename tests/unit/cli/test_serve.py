@@ -1,0 +1,24 @@
+"""`korad serve` before it serves: what it refuses, and what it says then."""
+
+from __future__ import annotations
+
+import pytest
+
+from korad.cli import main
+
+
+@pytest.fixture(autouse=True)
+def _no_provider(monkeypatch, tmp_path):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KORAD_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_missing_provider_key_does_not_go_unnoticed_when_a_demo_is_not_wanted(
+    monkeypatch, capsys
+):
+    monkeypatch.setenv("KORAD_DEMO", "false")
+
+    assert main(["serve", "--port", "0"]) == 1
+    assert "no provider is configured" in capsys.readouterr().err
