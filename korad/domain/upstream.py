@@ -62,7 +62,7 @@ class Provider:
     auth: AuthScheme
     credential: Secret | None
     timeouts: Timeouts
-    connections_max: int = 1000
+    connections_max: int = 10_000
     gateway: bool = False
     """Takes every `provider/model` without a row of its own, and gets the name unchanged."""
     free: bool = False

@@ -77,7 +77,7 @@ class OpenAIStream:
         passed = []
         for event in split_events(events):
             data = event_data(event)
-            if data == b"[DONE]":
+            if data.strip() == b"[DONE]":
                 self.finished = True
                 break
             if (b'"error"' in data or b'"usage"' in data) and self._read_facts(data):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import logging
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +24,8 @@ _GC_YOUNG = 50_000
 """Container allocations between collections: an exchange leaves no cycles behind, so the default
 of 700 would look at live objects for nothing, several times per hundred requests."""
 
+_log = logging.getLogger("korad")
+
 Encode = Callable[[str], Sequence[int]]
 
 
@@ -36,6 +40,7 @@ def run_worker(
 ) -> None:
     """Serve until SIGTERM or SIGINT, drain, return."""
     keep_freed_memory()
+    allow_open_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, sockets, encode, pages, worker, ready))
 
@@ -55,6 +60,16 @@ def keep_freed_memory() -> None:
     mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
     mallopt(_M_TRIM_THRESHOLD, 2 * _KEPT_BYTES)
     mallopt(_M_TOP_PAD, _KEPT_BYTES // 16)
+
+
+def allow_open_files() -> None:
+    """Raise the limit on open files to what the system allows: a stream needs two."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:
+        # macOS calls its limit infinite and refuses to set that.
+        _log.warning("the limit on open files stays as it is: %s", error)
 
 
 async def _serve(

@@ -69,6 +69,7 @@ class UpstreamConnection(asyncio.Protocol):
     _head_bytes = 0
     _keep_alive = False
     _complete = False
+    _overrun = False
 
     def __init__(self, site: Site, timeouts: Timeouts, heads: HeadReader) -> None:
         self._site = site
@@ -152,7 +153,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.deadline = self._deadlines.now + self._idle_s
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(_broken("The provider's answer is not valid HTTP."))
             return
         if self._head_told and not self._complete:
@@ -204,8 +205,15 @@ class UpstreamConnection(asyncio.Protocol):
 
     # ── httptools callbacks ──────────────────────────────────────────────────────────────────
 
+    def on_message_begin(self) -> None:
+        """Note that bytes follow a complete answer: nobody asked for them."""
+        if self._complete:
+            self._overrun = True
+
     def on_headers_complete(self) -> None:
         """Take the head, unless it is an interim one (1xx)."""
+        if self._overrun:
+            return
         self._status = status = self._parser.get_status_code()
         if status >= FIRST_FINAL_STATUS:
             self._head = self._read_head(status, self._headers)
@@ -215,11 +223,12 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Collect a piece of the body until the read is parsed."""
-        self._body.append(body)
+        if not self._overrun:
+            self._body.append(body)
 
     def on_message_complete(self) -> None:
         """Note the end, unless it is that of an interim answer."""
-        self._complete = self._status >= FIRST_FINAL_STATUS
+        self._complete = self._overrun or self._status >= FIRST_FINAL_STATUS
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
@@ -256,6 +265,8 @@ class UpstreamConnection(asyncio.Protocol):
         if (
             transport is not None
             and self._keep_alive
+            # The parser stands inside what followed: the next answer would be read as its rest.
+            and not self._overrun
             and not transport.is_closing()
             and not transport.get_write_buffer_size()
         ):

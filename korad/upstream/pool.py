@@ -74,6 +74,7 @@ class Pending:
     def cancel(self, listener: Listener) -> None:
         """Drop the request wherever it is."""
         self.listener = None
+        self.head = self.body = b""
         if self.connection is not None:
             self.connection.cancel(listener)
 
@@ -97,7 +98,8 @@ class Site:
         self._tls = client_context() if provider.origin.scheme == "https" else None
         self._heads = HeadReader()
         self._idle: list[UpstreamConnection] = []
-        self._open = 0
+        self._connections: set[UpstreamConnection] = set()
+        """Open ones and those being opened."""
         self._waiting: deque[Pending] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -112,7 +114,10 @@ class Site:
                 connection.send(head, body, listener)
                 return connection
         pending = Pending(head, body, listener)
-        if self._open < self._provider.connections_max:
+        if len(self._waiting) >= WAITING_MAX:
+            # Those whose clients have left must not keep others out.
+            self._waiting = deque(each for each in self._waiting if each.listener is not None)
+        if len(self._connections) < self._provider.connections_max:
             self._connect(pending)
         elif len(self._waiting) < WAITING_MAX:
             self._waiting.append(pending)
@@ -143,7 +148,7 @@ class Site:
 
     def closed(self, connection: UpstreamConnection) -> None:
         """Forget a connection that is gone, and open another if somebody waits."""
-        self._open -= 1
+        self._connections.discard(connection)
         self.deadlines.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
@@ -158,42 +163,48 @@ class Site:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _serve_waiting(self) -> None:
-        while self._waiting and self._open < self._provider.connections_max:
+        connections_max = self._provider.connections_max
+        while self._waiting and len(self._connections) < connections_max:
             pending = self._waiting.popleft()
             if pending.listener is not None:
                 self._connect(pending)
 
     def _connect(self, pending: Pending) -> None:
-        self._open += 1
-        task = asyncio.get_running_loop().create_task(self._open_connection(pending))
+        connection = UpstreamConnection(self, self._provider.timeouts, self._heads)
+        self._connections.add(connection)
+        opening = self._open_connection(connection, pending)
+        task = asyncio.get_running_loop().create_task(opening)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _open_connection(self, pending: Pending) -> None:
-        origin, timeouts = self._provider.origin, self._provider.timeouts
-        connection = UpstreamConnection(self, timeouts, self._heads)
+    async def _open_connection(self, connection: UpstreamConnection, pending: Pending) -> None:
+        origin = self._provider.origin
         try:
-            async with asyncio.timeout(timeouts.connect_s):
+            async with asyncio.timeout(self._provider.timeouts.connect_s):
                 await asyncio.get_running_loop().create_connection(
                     lambda: connection, origin.host, origin.port, ssl=self._tls
                 )
-        except (OSError, TimeoutError, asyncio.CancelledError) as error:
-            self._open -= 1
-            self._serve_waiting()
+        except (OSError, UnicodeError, TimeoutError, asyncio.CancelledError) as error:
+            # UnicodeError: a host that no DNS name can spell ("a..b", a label of 64 characters).
+            # It may have been made in the very moment of the time-out.
+            connection.close()
+            self.closed(connection)
             if pending.listener is not None:
                 pending.listener.on_failure(_unreachable(origin, error))
             if isinstance(error, asyncio.CancelledError):
                 raise
+            return
+        if not connection.is_usable:
+            if pending.listener is not None:
+                pending.listener.on_failure(_unreachable(origin, None))
             return
         connection.deadline = self.deadlines.now + IDLE_S_MAX
         self.deadlines.add(connection)
         if pending.listener is None:
             # Its client left while we connected: the connection serves the next one.
             self.released(connection)
-        elif connection.is_usable:
-            pending.go(connection)
         else:
-            pending.listener.on_failure(_unreachable(origin, None))
+            pending.go(connection)
 
 
 def _unreachable(origin: Origin, error: BaseException | None) -> KoradError:

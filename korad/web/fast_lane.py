@@ -128,7 +128,8 @@ class FastLane(RequestHandler):
         """Close what waits too long: for a head, a body, the next request, a reader."""
         if self.transport is None:
             return
-        if self._stalled:
+        if self._stalled or (self._relay is None and self.transport.get_write_buffer_size()):
+            # Also what is below the mark: a close would wait for this reader for ever.
             self.transport.abort()
         elif self._relay is None and self._current_request is None:
             if self._need:

@@ -112,6 +112,8 @@ class Relay:
     def on_retry(self, handle: Handle) -> None:
         """Hold the new handle: the request goes out again."""
         self._handle = handle
+        # The stale connection processed nothing: a client that leaves now owes nothing.
+        self._exchange.note_sent(0)
 
     def on_answer(self, head: AnswerHead, body: bytes) -> None:
         """Take a whole answer."""
@@ -139,6 +141,8 @@ class Relay:
     def on_body(self, data: bytes) -> None:
         """Pass a piece of a stream on, or keep a piece of a whole answer."""
         if self._settled or self._failure is not None or self._waiting_for_count:
+            # A provider that goes on after its answer's end must not hold the connection.
+            self._cancel()
             return
         decoder = self._exchange.decoder
         if decoder is None:
@@ -167,6 +171,7 @@ class Relay:
 
     def on_end(self) -> None:
         """Finish a whole answer; for a stream that said so itself, nothing is left to do."""
+        self._handle = None
         if self._settled or self._failure is not None or self._waiting_for_count:
             return
         if self._exchange.decoder is None:
@@ -358,10 +363,10 @@ class Relay:
         self._settled = True
         shell, client = self._shell, self._client
         record = self._exchange.settle(outcome, monotonic_ns())
-        handle, self._client, self._handle = self._handle, None, None
-        if handle is not None:
+        self._client = None
+        if self._handle is not None:
             # Paused for our client and left so, the connection would never come free again.
-            handle.resume(self)
+            self._handle.resume(self)
         shell.end(record)
         if client is not None:
             client.relay_done(keep_alive=not self._close)

@@ -49,7 +49,7 @@ def parse_hot_head(head: bytes) -> tuple[Headers, int] | None:
     collector = _HeaderCollector()
     try:
         httptools.HttpRequestParser(collector).feed_data(head)
-    except httptools.HttpParserError:
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
         return None
     headers = collector.headers
     if collector.repeated or not collector.complete or not _NOT_HOT.isdisjoint(headers):

@@ -379,3 +379,54 @@ async def test_a_good_certificate_is_accepted_and_its_session_resumed(
 
     assert [ANSWER] * 3 == [answer.body for answer in answers]
     assert [False, True, True] == resumed
+
+
+# ── bytes and hosts that no provider should have ─────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "extra", [b"HTTP/1.1 20", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nmore", WHOLE]
+)
+async def test_bytes_behind_an_answer_never_become_part_of_the_next(tmp_path, extra):
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+
+    async def serve(reader, writer, number):
+        while True:
+            await read_request(reader)
+            body = ANSWER.replace(b'"c"', b'"%d"' % number)
+            writer.write(chunked % (len(body), body) + (extra if number == 1 else b""))
+
+    async with (
+        upstream(serve) as url,
+        running_proxy(tmp_path, openai_base_url=url) as proxy,
+    ):
+        answers = [await ask(proxy.port, PLAIN) for _ in range(3)]
+
+        assert [(200, "1"), (200, "2"), (200, "2")] == [
+            (answer.status, answer.json["id"]) for answer in answers
+        ]
+
+
+async def test_a_provider_that_switches_protocols_is_broken(tmp_path):
+    async def serve(reader, writer, _number):
+        await read_request(reader)
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nx"
+        )
+        await reader.read()
+
+    async with (
+        upstream(serve) as url,
+        running_proxy(tmp_path, openai_base_url=url) as proxy,
+    ):
+        answer = await ask(proxy.port, PLAIN)
+
+        assert (502, "upstream_error", "upstream_broken") == answer.error
+        assert "not valid HTTP" in answer.json["error"]["message"]
+
+
+async def test_a_host_that_no_name_can_spell_is_unreachable(tmp_path):
+    async with running_proxy(tmp_path, openai_base_url="http://a..b:9/v1") as proxy:
+        answer = await ask(proxy.port, PLAIN)
+
+        assert (502, "upstream_error", "upstream_unreachable") == answer.error

@@ -88,3 +88,12 @@ def test_the_memory_of_counts_is_bounded(monkeypatch):
 @pytest.mark.parametrize(("padding", "quick"), [(0, True), (INLINE_BYTES_MAX, False)])
 def test_only_small_prompts_are_counted_on_the_spot(padding, quick):
     assert quick is is_quick_to_count(a_request(message("x" * padding)))
+
+
+def test_a_long_text_is_encoded_piece_by_piece(monkeypatch):
+    monkeypatch.setattr(tokens, "PIECE_CHARS_MAX", 4)
+    pieces = []
+    counter = TokenCounter(lambda text: pieces.append(text) or text)
+
+    assert 10 == counter.count_text("a" * 10)
+    assert ["aaaa", "aaaa", "aa"] == pieces

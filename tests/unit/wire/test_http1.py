@@ -199,3 +199,11 @@ def test_a_newline_in_an_errors_header_does_not_split_the_answer():
     error = ClientError(405, "No.", kind="k", code="c", headers=(("Allow", "GET\r\n\r\nboo"),))
 
     assert b"\r\nAllow: GET????boo\r\n" in error_answer(error, b"")
+
+
+def test_a_request_to_upgrade_is_left_to_the_full_parser():
+    asked = head(
+        b"Host: k", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"Content-Length: 5"
+    )
+
+    assert parse_hot_head(asked) is None
