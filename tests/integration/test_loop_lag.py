@@ -11,8 +11,7 @@ from tests.support.raw_http import RawConnection, chat, request
 from tests.support.upstream import read_request, upstream
 
 WORDS = "All animals are equal, but some animals are more equal than others; 1945. "
-LAG_S_MAX = 0.05
-COPIES = 56_000
+COPIES = 112_000
 STREAM = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 72\r\n\r\n"
     b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
@@ -56,6 +55,5 @@ async def test_a_prompt_of_megabytes_is_counted_beside_the_loop(tmp_path):
         lag_s = await worst_lag_s(answer)
 
     assert 200 == answer.result().status
-    assert sum(counted_s) > 2 * LAG_S_MAX
-    assert lag_s < sum(counted_s)
-    assert lag_s < LAG_S_MAX
+    # Relative, because the machine may be slow: had the loop waited, it would have waited it all.
+    assert lag_s < sum(counted_s) / 2
