@@ -205,11 +205,6 @@ class Exchange:
     # ── counting, where no report came ───────────────────────────────────────────────────────
 
     @property
-    def needs_prompt_count(self) -> bool:
-        """Whether a figure is wanted that only counting the prompt gives."""
-        return self.counted_prompt is None
-
-    @property
     def needs_count(self) -> bool:
         """Whether the answer must be counted because the provider's final report is missing."""
         return self._reported is None or not self._final

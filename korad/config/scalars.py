@@ -6,7 +6,6 @@ A setting `key` of section `[section]` is `KORAD_SECTION_KEY` in the environment
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from math import nan
 from typing import Protocol
@@ -230,8 +229,6 @@ SCALARS = (
     ),
 )
 """Every plain setting, in the order of the sample file."""
-
-SCALARS_BY_NAME: Mapping[str, Scalar] = {scalar.name: scalar for scalar in SCALARS}
 
 
 def _as_float(raw: object) -> float:
