@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
@@ -32,6 +33,7 @@ from korad.optimizer import Chain, TokenCounter
 from korad.providers.anthropic import AnthropicDialect
 from korad.providers.anthropic_models import CapabilityTable
 from korad.providers.openai import OpenAIDialect
+from korad.response_cache import AnswerMemory
 from korad.rooms import Rooms
 from korad.routing import Router
 from korad.upstream import Pool
@@ -69,16 +71,19 @@ class App:
         pepper = load_pepper(settings.state_dir)
         self._ring = KeyRing([_demo_key(pepper)] if settings.demo else ())
         self._watch = KeyWatch(lambda: open_key_store(settings.state_dir), self._ring)
+        counter = TokenCounter(encode)
+        capabilities = _capabilities()
         self._rooms = Rooms(
             ring=self._ring,
             router=Router(settings.providers, settings.aliases),
             codecs={
                 Dialect.OPENAI: OpenAIDialect(),
-                Dialect.ANTHROPIC: AnthropicDialect(_capabilities(), now_s=unix_s),
+                Dialect.ANTHROPIC: AnthropicDialect(capabilities, now_s=unix_s),
             },
             book=_price_book(settings, self._today),
-            chain=Chain(),
-            counter=TokenCounter(encode),
+            chain=Chain(counter.count_text),
+            counter=counter,
+            cache_minimum=lambda model: capabilities.find(model).cache_min_tokens,
             default_level=settings.optimizer.default_level,
             default_margin_bp=settings.billing.margin_bp,
             user_agent=f"korad/{__version__}",
@@ -88,16 +93,22 @@ class App:
         self._metrics = Metrics(pages, worker)
         self._request_log = RequestLog(STDERR) if settings.server.access_log else None
         recent = RecentRing(pages, worker)
-        self._threads = ThreadPoolExecutor(1, thread_name_prefix="count")
+        self._counters = ThreadPoolExecutor(1, thread_name_prefix="count")
+        self._transformers = ThreadPoolExecutor(1, thread_name_prefix="transform")
+        self._failures: Counter[str] = Counter()
+        self._answers = AnswerMemory(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
+        self._lookups: Counter[str] = Counter()
         self._shell = Shell(
             rooms=self._rooms,
             pool=self._pool,
             deadlines=self._wheel,
             heads=HeadReader(pepper),
             records=Records(log=self._request_log, metrics=self._metrics.own, recent=recent),
+            answers=self._answers,
             new_request_id=RequestIds(worker).next,
             settings=settings.server,
-            threads=self._threads,
+            counters=self._counters,
+            transformers=self._transformers,
         )
         self._control = ControlPlane(
             self._shell,
@@ -165,7 +176,8 @@ class App:
         await self._pool.close()
         self._wheel.stop()
         self._watch.close()
-        self._threads.shutdown(wait=True)
+        self._transformers.shutdown(wait=True)
+        self._counters.shutdown(wait=True)
         if self._request_log is not None:
             self._request_log.stop()
 
@@ -204,6 +216,16 @@ class App:
 
     def _note_gauges(self) -> None:
         self._metrics.own.set("korad_inflight", self._shell.inflight)
+        failures = self._rooms.chain.failures.copy()  # threads count on
+        for name, count in (failures - self._failures).items():
+            self._metrics.own.add(f'korad_transform_failures_total{{transform="{name}"}}', count)
+            self._failures[name] += count
+        answers = self._answers
+        lookups = Counter(hits=answers.hits, misses=answers.misses)
+        for name, count in (lookups - self._lookups).items():
+            self._metrics.own.add(f"korad_cache_{name}_total", count)
+        self._lookups = lookups
+        self._metrics.own.set("korad_cache_bytes", answers.bytes_held)
         if self._request_log is not None:
             self._metrics.own.set("korad_log_lines_dropped_total", self._request_log.dropped)
 

@@ -92,6 +92,16 @@ def authentication_error(message: str, code: str) -> ClientError:
     return ClientError(401, message, kind="authentication_error", code=code)
 
 
+def body_timed_out() -> ClientError:
+    """Return the 408 for a body that stopped coming."""
+    return ClientError(
+        408,
+        "The request's body did not arrive in time.",
+        kind="invalid_request_error",
+        code="request_timeout",
+    )
+
+
 def permission_error(message: str, code: str, param: str | None = None) -> ClientError:
     """Return a 403: `virtual_key_blocked`, `provider_blocked` or `model_blocked`."""
     return ClientError(403, message, kind="permission_error", code=code, param=param)

@@ -1,6 +1,7 @@
 """One request's whole life, sans-IO: bytes and facts in, bytes and facts out.
 
     RECEIVED --admit--> ADMITTED --dispatch--> DISPATCHED --begin--> ANSWERED --settle--> SETTLED
+                        ADMITTED --hit, the response cache's-----> ANSWERED
 
 The shell calls the steps in this order and does all waiting. `settle` is legal from every state
 but the last, and an exchange settles exactly once. Steps that may take long (`optimize`, `count`)
@@ -13,17 +14,20 @@ from enum import Enum
 from http import HTTPStatus
 
 from korad.auth import authenticate, authorize
-from korad.billing.rating import rate
+from korad.billing.rating import rate, realized_savings_nano_usd, savings_nano_usd
+from korad.domain.answer import StoredAnswer
 from korad.domain.chat import ChatRequest
 from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
 from korad.domain.identity import VirtualKey
-from korad.domain.money import Charge
-from korad.domain.usage import Usage
+from korad.domain.money import Charge, divide_half_even
+from korad.domain.usage import Usage, UsageSource
 from korad.errors import ExchangeStateError, KoradError
 from korad.metering import settle_usage
-from korad.optimizer import PASSTHROUGH, OptimizedPrompt
+from korad.optimizer import LEVELS, PASSTHROUGH, Draft, OptimizedPrompt
+from korad.optimizer.chain import INLINE_KNOWN_BYTES_MAX
 from korad.optimizer.tokens import INLINE_BYTES_MAX, is_quick_to_count
 from korad.providers.base import StreamDecoder
+from korad.response_cache import Recording, cache_key, takes_part
 from korad.rooms import Destination, Rooms
 from korad.wire.figures import billed_line, closing_comment, figure_lines
 from korad.wire.http1 import error_answer, header_value, plain_answer, status_line
@@ -43,7 +47,11 @@ class State(Enum):
     SETTLED = 4
 
 
+CACHE_HIT = "Exact cache hit"
+"""What `X-Korad-Strategy` says when nothing was asked of a provider."""
 _PASSTHROUGH = PASSTHROUGH.encode()
+_CACHE_HIT = CACHE_HIT.encode()
+_NOTHING = Usage(prompt_tokens=0, completion_tokens=0, source=UsageSource.CACHE)
 _RECEIVED, _ADMITTED, _DISPATCHED = State.RECEIVED, State.ADMITTED, State.DISPATCHED
 _ANSWERED, _SETTLED = State.ANSWERED, State.SETTLED
 
@@ -51,41 +59,19 @@ _ANSWERED, _SETTLED = State.ANSWERED, State.SETTLED
 class Exchange:
     """One client request and all that follows from it.
 
-    What is not known yet has its default in the class: making an exchange sets five attributes.
+    All is set from the start and has a slot: reading a default from the class costs three times
+    as much as setting it here.
     """
 
-    # set by admit and optimize
-    key: VirtualKey | None = None
-    request: ChatRequest | None = None
-    destination: Destination | None = None
-    level: str | None = None
-    _head: RequestHead | None = None
-    _margin_bp = 0
-    _optimized: OptimizedPrompt | None = None
-    _adjusted_line = b""
-
-    # set while the answer comes
-    decoder: StreamDecoder | None = None
-    status = 0
-    _body = b""
-    _upstream_headers = b""
-    _upstream_request_id: str | None = None
-    _sent_ns = 0
-    _first_byte_ns = 0
-    _ended_ns = 0
-
-    # figures
-    counted_prompt: int | None = None
-    _counted_completion = 0
-    _text = ""
-    _reported: Usage | None = None
-    _final = False
-    _usage: Usage | None = None
-    _charge: Charge | None = None
-    _original_tokens: int | None = None
-    _optimized_tokens: int | None = None
-    _savings_nano_usd = 0
-    _error_code: str | None = None
+    __slots__ = (
+        "_adjusted_line", "_body", "_charge", "_counted_completion", "_counted_original",
+        "_counted_sent", "_draft", "_ended_ns", "_error_code", "_final", "_first_byte_ns", "_head",
+        "_margin_bp", "_optimized", "_optimized_tokens", "_original_tokens", "_realized_nano_usd",
+        "_reported", "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns", "_state", "_stored",
+        "_text", "_upstream_headers", "_upstream_request_id", "_usage", "counted_prompt",
+        "decoder", "destination", "key", "level", "recording", "request", "request_id",
+        "sent_request", "started_ms", "status", "wants_stream",
+    )  # fmt: skip
 
     def __init__(self, rooms: Rooms, request_id: str, *, now_ms: int, now_ns: int) -> None:
         self.request_id = request_id
@@ -93,6 +79,52 @@ class Exchange:
         self._rooms = rooms
         self._started_ns = now_ns
         self._state = _RECEIVED
+
+        # set by admit and optimize
+        self.key: VirtualKey | None = None
+        self.request: ChatRequest | None = None
+        self.sent_request: ChatRequest
+        """The request as it goes upstream; there is none before `admit`."""
+        self.wants_stream = False
+        """Whether the client asked for a stream."""
+        self.destination: Destination | None = None
+        self.level: str | None = None
+        self.recording: Recording | None = None
+        """The answer as far as it may be stored; None where the response cache has no part."""
+        self._head: RequestHead | None = None
+        self._margin_bp = 0
+        self._draft: Draft | None = None
+        self._optimized: OptimizedPrompt | None = None
+        self._adjusted_line = b""
+
+        # set by hit
+        self._stored: StoredAnswer | None = None
+
+        # set while the answer comes
+        self.decoder: StreamDecoder | None = None
+        self.status = 0
+        self._body = b""
+        self._upstream_headers = b""
+        self._upstream_request_id: str | None = None
+        self._sent_ns = 0
+        self._first_byte_ns = 0
+        self._ended_ns = 0
+
+        # figures
+        self.counted_prompt: int | None = None
+        self._counted_sent = 0
+        self._counted_original = 0
+        self._counted_completion = 0
+        self._text = ""
+        self._reported: Usage | None = None
+        self._final = False
+        self._usage: Usage | None = None
+        self._charge: Charge | None = None
+        self._original_tokens: int | None = None
+        self._optimized_tokens: int | None = None
+        self._savings_nano_usd = 0
+        self._realized_nano_usd = 0
+        self._error_code: str | None = None
 
     # ── the request ──────────────────────────────────────────────────────────────────────────
 
@@ -106,18 +138,78 @@ class Exchange:
         key = self.key = authenticate(rooms.ring, head.credential_digest, self.started_ms / 1000)
         if head.error is not None:
             raise head.error
-        request = self.request = parse_chat_request(body)
+        request = self.request = self.sent_request = parse_chat_request(body)
+        self.wants_stream = request.stream
         destination = self.destination = rooms.destination(request.model)
         if key.allowed_models is not None or key.allowed_providers is not None:
             authorize(key, destination.vendor, destination.model)
         self.level = head.level or key.level or rooms.default_level
         self._margin_bp = rooms.default_margin_bp if key.margin_bp is None else key.margin_bp
+        if head.cache or (key.cache and head.cache is None):
+            self._take_part(request, destination, key, self.level)
+
+    def _take_part(
+        self, request: ChatRequest, destination: Destination, key: VirtualKey, level: str
+    ) -> None:
+        """Record the answer if it may come from the response cache."""
+        assert self._head is not None
+        if takes_part(request, asked=self._head.cache is True):
+            target = destination.target
+            self.recording = Recording(
+                cache_key(request, key.key_id, level, target.provider, target.model)
+            )
+
+    def hit(self, stored: StoredAnswer) -> None:
+        """Take a stored answer for the provider's: nothing is sent, and nothing is owed."""
+        if self._state is not _ADMITTED:
+            raise self._out_of_order("hit")
+        self._state = _ANSWERED
+        assert self.destination is not None
+        self._stored = stored
+        self.status = HTTPStatus.OK.value
+        self._body = stored.body
+        age_s = max(0, self.started_ms - stored.stored_ms) // 1000
+        self._upstream_headers = b"%bAge: %d\r\n" % (stored.lines, age_s)
+        price = self.destination.price
+        self._usage, self._charge = _NOTHING, rate(_NOTHING, price, self._margin_bp)
+        original = self._original_tokens = stored.original_tokens
+        self._optimized_tokens = 0
+        self._savings_nano_usd = savings_nano_usd(original, 0, price)
+        # All of the prompt was left out; it is priced as the first one's tokens were.
+        self._realized_nano_usd = realized_savings_nano_usd(
+            original + stored.usage.prompt_tokens, stored.usage, price
+        )
+
+    def optimize_at_once(self) -> bool:
+        """Look the prompt up and do what is short; False: `optimize` must run in a thread."""
+        request, destination, level = self.request, self.destination, self.level
+        assert request is not None
+        assert destination is not None
+        assert level is not None
+        if len(request.raw) > INLINE_KNOWN_BYTES_MAX:
+            # What is sent as it came need not wait for the thread, which others keep busy.
+            return level == LEVELS[0]
+        chain = self._rooms.chain
+        draft = self._draft = chain.look_up(request, level, destination.cache_policy)
+        if draft is None:
+            return True
+        if not draft.is_quick:
+            # To be looked up again: the thread may be at work on the first part of this very body.
+            self._draft = None
+            return False
+        chain.finish(draft)
+        return True
 
     def optimize(self) -> None:
-        """Run the chain: pure CPU, never raises."""
+        """Make the prompt smaller: CPU that grows with what is new in it, never raises."""
         assert self.request is not None
+        assert self.destination is not None
         assert self.level is not None
-        self._optimized = self._rooms.chain.run(self.request, self.level)
+        chain = self._rooms.chain
+        draft = chain.look_up(self.request, self.level, self.destination.cache_policy)
+        if draft is not None:
+            chain.finish(draft)
+        self._draft = draft
 
     def dispatch(self) -> UpstreamCall:
         """Return the upstream call. Raises ClientError for what the dialect cannot carry."""
@@ -127,6 +219,14 @@ class Exchange:
         assert self.destination is not None
         assert self._head is not None
         destination = self.destination
+        if self._draft is not None:
+            assert self.key is not None
+            draft, self._draft = self._draft, None
+            self._optimized = self._rooms.chain.compose(
+                draft, destination.cache_policy, self.key.key_id, self.started_ms
+            )
+            if self._optimized is not None:
+                self.sent_request = self._optimized.request
         request, codec = self.sent_request, destination.codec
         body = codec.build_body(request, destination.target)
         adjusted = codec.adjusted(request, body)
@@ -139,21 +239,9 @@ class Exchange:
             body=body,
         )
 
-    @property
-    def sent_request(self) -> ChatRequest:
-        """The request as it goes upstream."""
-        request = self.request if self._optimized is None else self._optimized.request
-        assert request is not None
-        return request
-
     def note_sent(self, now_ns: int) -> None:
         """Note that the call went out on a connection: from here on it may cost something."""
         self._sent_ns = now_ns
-
-    @property
-    def wants_stream(self) -> bool:
-        """Whether the client asked for a stream."""
-        return self.request is not None and self.request.stream
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────
 
@@ -170,7 +258,7 @@ class Exchange:
         self._first_byte_ns = now_ns
         assert self.destination is not None
         assert self.request is not None
-        if self.request.stream and status < FIRST_ERROR_STATUS:
+        if self.wants_stream and status < FIRST_ERROR_STATUS:
             self.decoder = self.destination.codec.open_stream(
                 self.sent_request, self.destination.target
             )
@@ -216,9 +304,27 @@ class Exchange:
         quick = self.counted_prompt is not None or is_quick_to_count(self.request)
         return quick and len(self._text) <= INLINE_BYTES_MAX
 
+    @property
+    def tells_counts(self) -> bool:
+        """Whether the answer's head needs korad's own counts of the prompt."""
+        return self._optimized is not None or self.wants_stream
+
+    @property
+    def awaits_prompt_count(self) -> bool:
+        """Whether the answer has come, and the counts for its head are not made yet."""
+        return self.counted_prompt is None and (
+            self.decoder is not None or (self._optimized is not None and self._state is _ANSWERED)
+        )
+
     def count_prompt(self) -> None:
-        """Count the prompt sent upstream; CPU that grows with its size."""
-        self.counted_prompt = self._scaled(self._rooms.counter.count_prompt(self.sent_request))
+        """Count the prompt as it came and as it went upstream; CPU that grows with its size."""
+        assert self.request is not None
+        count = self._rooms.counter.count_prompt
+        sent = self._counted_sent = count(self.sent_request)
+        self._counted_original = self._scaled(
+            sent if self._optimized is None else count(self.request)
+        )
+        self.counted_prompt = self._scaled(sent)
 
     def count(self) -> None:
         """Count what the provider did not report; CPU that grows with the text."""
@@ -233,13 +339,15 @@ class Exchange:
 
     def _scaled(self, o200k_tokens: int) -> int:
         assert self.destination is not None
-        return self.destination.codec.scale_tokens(o200k_tokens, self.destination.target)
+        destination = self.destination
+        tokens = destination.codec.scale_tokens(o200k_tokens, destination.target)
+        return self._rooms.calibration.scale(destination.target.model, tokens)
 
     # ── bytes for the client ─────────────────────────────────────────────────────────────────
 
     def answer(self, lines: bytes) -> bytes:
         """Return the whole non-streaming answer; `lines` are the shell's own header lines."""
-        charge = self._rate()
+        charge = self._charge or self._rate()
         return plain_answer(
             self.status,
             self._figures() + billed_line(charge.billed_nano_usd) + self._lines(lines),
@@ -248,8 +356,9 @@ class Exchange:
 
     def stream_head(self, lines: bytes) -> bytes:
         """Return the head of a streamed answer; the prompt must have been counted."""
-        assert self.counted_prompt is not None
-        self._original_tokens = self._optimized_tokens = self.counted_prompt
+        if self._stored is None:
+            assert self.counted_prompt is not None
+            self._note_prompt(self.counted_prompt)
         return (
             status_line(200)
             + b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
@@ -260,7 +369,7 @@ class Exchange:
 
     def stream_tail(self) -> tuple[bytes, bytes]:
         """Return the last events of a complete stream (bill, `[DONE]`) and its trailer lines."""
-        billed = self._rate().billed_nano_usd
+        billed = (self._charge or self._rate()).billed_nano_usd
         comment = closing_comment(billed, self._savings_nano_usd, self.request_id)
         return comment + DONE, billed_line(billed)
 
@@ -279,11 +388,12 @@ class Exchange:
         assert self._original_tokens is not None
         assert self._optimized_tokens is not None
         optimized = self._optimized
+        strategy = _PASSTHROUGH if optimized is None else header_value(optimized.strategy)
         return figure_lines(
             self._original_tokens,
             self._optimized_tokens,
             self._savings_nano_usd,
-            _PASSTHROUGH if optimized is None else header_value(optimized.strategy),
+            strategy if self._stored is None else _CACHE_HIT,
             self._rooms.margin_text(self._margin_bp),
         )
 
@@ -318,7 +428,7 @@ class Exchange:
             None if self.key is None else self.key.key_id,
             None if destination is None else destination.provider.name,
             None if destination is None else destination.target.model,
-            False if self.request is None else self.request.stream,
+            self.wants_stream,
             self.status,
             outcome,
             self._error_code,
@@ -327,6 +437,7 @@ class Exchange:
             self._original_tokens,
             self._optimized_tokens,
             self._savings_nano_usd,
+            self._realized_nano_usd,
             self._usage,
             self._charge,
             self._upstream_request_id,
@@ -338,9 +449,33 @@ class Exchange:
 
     @property
     def _strategy(self) -> str | None:
+        if self._stored is not None:
+            return CACHE_HIT
         if self._optimized is not None:
             return self._optimized.strategy
         return None if self.destination is None else PASSTHROUGH
+
+    def to_store(self, now_ns: int) -> StoredAnswer | None:
+        """Return a completed answer as it may be told again, or None: it is not to be stored.
+
+        It must be the provider's whole answer with its own report, of a size to keep.
+        """
+        recording, usage = self.recording, self._reported
+        if recording is None or usage is None or not self._final or self.status != HTTPStatus.OK:
+            return None
+        if self.decoder is None:
+            recording.take(self._body)
+        body = recording.whole()
+        if body is None:
+            return None
+        assert self._original_tokens is not None
+        return StoredAnswer(
+            body=body,
+            lines=self._adjusted_line,
+            original_tokens=self._original_tokens,
+            usage=usage,
+            stored_ms=self.started_ms + (now_ns - self._started_ns) // 1_000_000,
+        )
 
     def owes(self, outcome: Outcome) -> bool:
         """Return whether an exchange that ends so has consumed something at the provider.
@@ -369,8 +504,31 @@ class Exchange:
         charge = self._charge = rate(usage, self.destination.price, self._margin_bp)
         if self._optimized_tokens is None or usage is reported:
             # A stream's head told korad's own count; the record tells what the provider billed.
-            self._original_tokens = self._optimized_tokens = usage.prompt_tokens
+            self._note_prompt(usage.prompt_tokens)
+            if self._counted_sent and usage is reported:
+                self._learn(usage.prompt_tokens)
+        if self._optimized is not None:
+            assert self._original_tokens is not None
+            self._realized_nano_usd = realized_savings_nano_usd(
+                self._original_tokens, usage, self.destination.price
+            )
         return charge
+
+    def _learn(self, reported_tokens: int) -> None:
+        """Let the next count of this model's prompts be closer to the provider's."""
+        assert self.destination is not None
+        destination, counted = self.destination, self._counted_sent
+        tokens = destination.codec.scale_tokens(counted, destination.target)
+        self._rooms.calibration.learn(destination.target.model, tokens, reported_tokens)
+
+    def _note_prompt(self, tokens: int) -> None:
+        """Take how many tokens went upstream; the original has as many more as korad counts."""
+        assert self.destination is not None
+        self._optimized_tokens = self._original_tokens = tokens
+        if self._optimized is not None and self.counted_prompt:
+            original = divide_half_even(tokens * self._counted_original, self.counted_prompt)
+            self._original_tokens = original
+            self._savings_nano_usd = savings_nano_usd(original, tokens, self.destination.price)
 
     def _overhead_us(self, now_ns: int) -> int | None:
         if self.decoder is not None or not self._sent_ns or not self._ended_ns:

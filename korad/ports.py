@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+from korad.domain.answer import StoredAnswer
 from korad.domain.exchange import ExchangeRecord
 from korad.domain.identity import VirtualKey
 from korad.domain.value import value
@@ -21,6 +23,24 @@ class KeyStore(Protocol):
 
         A revoked key comes as a change with `active` False; no key ever disappears.
         """
+        ...
+
+
+class AnswerStore(Protocol):
+    """Where the response cache keeps answers. Neither call blocks or raises.
+
+    A store that fails says that it has nothing: the request then goes upstream.
+    """
+
+    def find(self, key: bytes, now_ms: int, then: Callable[[StoredAnswer | None], None]) -> None:
+        """Call `then` on the event loop, at once or later, with the answer under `key` or None.
+
+        `now_ms` is Unix time. An answer past its time to live is none.
+        """
+        ...
+
+    def put(self, key: bytes, answer: StoredAnswer) -> None:
+        """Keep `answer` under `key`, or do not: the store decides what it has room for."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from korad.auth import KeyRing
 from korad.billing.pricebook import PriceBook
@@ -10,13 +10,16 @@ from korad.domain.money import Price, format_margin, new_price
 from korad.domain.upstream import AuthScheme, Dialect, Provider
 from korad.domain.value import value
 from korad.errors import invalid_request
-from korad.optimizer import Chain, TokenCounter
+from korad.optimizer import NO_CACHE_POLICY, CachePolicy, Calibration, Chain, TokenCounter
 from korad.providers.base import DialectCodec, Target
 from korad.routing import Router
 from korad.wire.http1 import header_lines
 
 DESTINATIONS_MAX = 4_096
 """Resolved model names kept; clients choose the names, so the memory is bounded."""
+
+OPENAI_HOST = "api.openai.com"
+"""Where `prompt_cache_key` is known for certain; others of the dialect may refuse it."""
 
 _FREE = new_price({"input": 0, "output": 0})
 
@@ -32,6 +35,8 @@ class Destination:
     model: str
     """The two sides of the name asked for, which a key's permissions are about."""
     price: Price
+    cache_policy: CachePolicy
+    """What the destination takes to steer its prompt cache."""
     call_head: bytes
     """The upstream request's head, all lines that are the same for every request."""
 
@@ -48,6 +53,7 @@ class Rooms:
         book: PriceBook,
         chain: Chain,
         counter: TokenCounter,
+        cache_minimum: Callable[[str], int],
         default_level: str,
         default_margin_bp: int,
         user_agent: str,
@@ -55,6 +61,8 @@ class Rooms:
         self.ring = ring
         self.chain = chain
         self.counter = counter
+        self.calibration = Calibration()
+        self._cache_minimum = cache_minimum
         self.default_level = default_level
         self.default_margin_bp = default_margin_bp
         self._router = router
@@ -103,6 +111,10 @@ class Rooms:
             price = self._book.find(provider.name, route.upstream_model)
         if price is None and provider.name != route.vendor:
             price = self._book.find(route.vendor, route.model)
+        if price is None and "/" in route.upstream_model:
+            # A gateway behind the row: "openai/anthropic/claude-sonnet-4.5".
+            vendor, _, model = route.upstream_model.partition("/")
+            price = self._book.find(vendor, model)
         if price is None:
             if not provider.free:
                 raise invalid_request(
@@ -120,8 +132,20 @@ class Rooms:
             vendor=route.vendor,
             model=route.model,
             price=price,
+            cache_policy=self._cache_policy(provider, route.upstream_model),
             call_head=_call_head(provider, codec, self._user_agent),
         )
+
+    def _cache_policy(self, provider: Provider, model: str) -> CachePolicy:
+        """Return what may be told about caching: an unknown field is refused by many."""
+        anthropic = provider.dialect is Dialect.ANTHROPIC
+        if anthropic or "claude" in model.lower():
+            return CachePolicy(
+                marks=True, tool_marks=anthropic, minimum_tokens=self._cache_minimum(model.lower())
+            )
+        if provider.origin.host == OPENAI_HOST:
+            return CachePolicy(key=True)
+        return NO_CACHE_POLICY
 
 
 def _call_head(provider: Provider, codec: DialectCodec, user_agent: str) -> bytes:

@@ -10,7 +10,7 @@ import orjson
 
 from korad.domain.identity import VirtualKey
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class KeySettings(TypedDict, total=False):
@@ -20,6 +20,7 @@ class KeySettings(TypedDict, total=False):
     allowed_providers: frozenset[str] | None
     allowed_models: frozenset[str] | None
     margin_bp: int | None
+    cache: bool
     expires_at_s: int | None
     active: bool
 
@@ -41,6 +42,7 @@ def columns_of(key: VirtualKey) -> dict[str, Any]:
             "allowed_providers": key.allowed_providers,
             "allowed_models": key.allowed_models,
             "margin_bp": key.margin_bp,
+            "cache": key.cache,
             "expires_at_s": key.expires_at_s,
             "active": key.active,
             "created_at_s": key.created_at_s,
@@ -66,6 +68,7 @@ def key_of(row: sqlite3.Row | Mapping[str, Any]) -> VirtualKey:
         allowed_providers=_names(row["allowed_providers"]),
         allowed_models=_names(row["allowed_models"]),
         margin_bp=row["margin_bp"],
+        cache=bool(row["cache"]),
         expires_at_s=row["expires_at_s"],
         active=bool(row["active"]),
         created_at_s=row["created_at_s"],
@@ -97,7 +100,8 @@ SCHEMA: Final = (
         margin_bp INTEGER,
         expires_at_s INTEGER,
         active INTEGER NOT NULL,
-        created_at_s INTEGER NOT NULL
+        created_at_s INTEGER NOT NULL,
+        cache INTEGER NOT NULL DEFAULT 0
     )
     """,
     "CREATE UNIQUE INDEX keys_by_rev ON keys (rev)",
@@ -105,9 +109,14 @@ SCHEMA: Final = (
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
+MIGRATIONS: Final = {
+    1: "ALTER TABLE keys ADD COLUMN cache INTEGER NOT NULL DEFAULT 0",
+}
+"""What makes of each former schema the next one."""
+
 _FIELDS: Final = (
     "key_id, name, digest, level, allowed_providers, allowed_models, margin_bp, expires_at_s, "
-    "active, created_at_s"
+    "active, created_at_s, cache"
 )
 SELECT: Final = f"SELECT rev, {_FIELDS} FROM keys"  # noqa: S608 - constants only
 GET: Final = f"""
@@ -123,16 +132,16 @@ CONFLICTS: Final = """
 INSERT: Final = """
     INSERT INTO keys (
         key_id, rev, name, digest, hint, level, allowed_providers, allowed_models, margin_bp,
-        expires_at_s, active, created_at_s
+        expires_at_s, active, created_at_s, cache
     ) VALUES (
         :key_id, :rev, :name, :digest, :hint, :level, :allowed_providers, :allowed_models,
-        :margin_bp, :expires_at_s, :active, :created_at_s
+        :margin_bp, :expires_at_s, :active, :created_at_s, :cache
     )
 """
 UPDATE: Final = """
     UPDATE keys SET
         rev = :rev, name = :name, level = :level, allowed_providers = :allowed_providers,
         allowed_models = :allowed_models, margin_bp = :margin_bp, expires_at_s = :expires_at_s,
-        active = :active
+        active = :active, cache = :cache
     WHERE key_id = :key_id
 """

@@ -18,6 +18,7 @@ from korad.adapters.key_rows import (
     CONFLICTS,
     GET,
     INSERT,
+    MIGRATIONS,
     SCHEMA,
     SCHEMA_VERSION,
     SELECT,
@@ -181,6 +182,11 @@ class SqliteKeyStore:
                     for statement in SCHEMA:
                         self._db.execute(statement)
                     self._db.execute("INSERT INTO store VALUES (1, 0, ?)", (self._probe(),))
+        if self._schema_version() in MIGRATIONS:
+            with self._transaction():
+                while (version := self._schema_version()) in MIGRATIONS:
+                    self._db.execute(MIGRATIONS[version])
+                    self._db.execute(f"PRAGMA user_version = {version + 1}")
         if self._schema_version() != SCHEMA_VERSION:
             raise KeyStoreError(
                 f"{self._path} was written by another version of korad (schema "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 from bisect import bisect_left
 from collections.abc import Sequence
+from struct import Struct
 
 from korad.adapters.shared_pages import METRICS_BYTES, SharedPages
 from korad.domain.exchange import ExchangeRecord, Outcome
@@ -26,12 +27,10 @@ DURATION_BUCKETS_US = (
     10_000_000, 30_000_000, 60_000_000, 120_000_000, 300_000_000,
 )  # fmt: skip
 
-_OVERHEAD_SUM = len(OVERHEAD_BUCKETS_US) + 1
-_DURATION_SUM = len(DURATION_BUCKETS_US) + 1
-
 Kind = tuple[str | None, str | None, int, Outcome, str | None]
 
-_CELLS_BYTES = 8 * (SERIES_MAX + 1)
+_CELL_BYTES = 8
+_CELLS_BYTES = _CELL_BYTES * (SERIES_MAX + 1)
 _TOTALS = (
     'korad_tokens_total{type="prompt"}',
     'korad_tokens_total{type="completion"}',
@@ -39,7 +38,13 @@ _TOTALS = (
     "korad_billed_nano_usd_total",
     'korad_tokens_total{type="cached_prompt"}',
     "korad_savings_nano_usd_total",
+    "korad_overhead_seconds_sum",
+    "korad_request_duration_seconds_sum",
 )
+# Eight additions in one reading and one writing: 4,800 instructions, cell by cell 7,200.
+_SUMS = Struct(f"={len(_TOTALS)}q")
+_read_sums, _write_sums = _SUMS.unpack_from, _SUMS.pack_into
+
 _HELP = {
     "korad_requests_total": "Exchanges settled, by HTTP status, how they ended and error code.",
     "korad_tokens_total": "Tokens billed, by type.",
@@ -50,6 +55,10 @@ _HELP = {
     "korad_overhead_seconds": "Time korad itself takes of a non-streaming exchange.",
     "korad_request_duration_seconds": "From the request's arrival to the answer's last byte.",
     "korad_log_lines_dropped_total": "Request log lines nobody took.",
+    "korad_transform_failures_total": "Transforms that raised; the text they got stayed as it was.",
+    "korad_cache_hits_total": "Requests answered from the response cache.",
+    "korad_cache_misses_total": "Requests looked up in the response cache in vain.",
+    "korad_cache_bytes": "Held by the response cache.",
     "korad_worker_starts_total": "Times a worker process was started.",
 }
 
@@ -71,7 +80,8 @@ class MetricsPage:
             self._index[name] = cell
             self._next_name = end
         # Runs of neighbouring cells; made first, while there is certainly room.
-        self._totals = self._run(_TOTALS)
+        self._totals = self._run(_TOTALS) * _CELL_BYTES
+        """Where the sums stand in the page."""
         self._overhead = self._run(_histogram_names("korad_overhead_seconds", OVERHEAD_BUCKETS_US))
         self._duration = self._run(
             _histogram_names("korad_request_duration_seconds", DURATION_BUCKETS_US)
@@ -106,24 +116,23 @@ class MetricsPage:
         cells = self._cells
         kind = (record.provider, record.model, record.status, record.outcome, record.error_code)
         cells[self._by_kind.get(kind) or self._cell_of(kind)] += 1
+        overhead_us, duration_us = record.overhead_us, record.duration_us
+        if overhead_us is not None:
+            cells[self._overhead + bisect_left(OVERHEAD_BUCKETS_US, overhead_us)] += 1
+        cells[self._duration + bisect_left(DURATION_BUCKETS_US, duration_us)] += 1
+        page, at = self._page, self._totals
+        prompt, completion, cost, billed, cached, saved, overhead, duration = _read_sums(page, at)
         usage, charge = record.usage, record.charge
         if usage is not None and charge is not None:
-            at = self._totals
-            cells[at] += usage.prompt_tokens
-            cells[at + 1] += usage.completion_tokens
-            cells[at + 2] += charge.cost_nano_usd
-            cells[at + 3] += charge.billed_nano_usd
-            if usage.cached_prompt_tokens:
-                cells[at + 4] += usage.cached_prompt_tokens
-            if record.savings_nano_usd:
-                cells[at + 5] += record.savings_nano_usd
-        if record.overhead_us is not None:
-            at = self._overhead
-            cells[at + bisect_left(OVERHEAD_BUCKETS_US, record.overhead_us)] += 1
-            cells[at + _OVERHEAD_SUM] += record.overhead_us
-        at = self._duration
-        cells[at + bisect_left(DURATION_BUCKETS_US, record.duration_us)] += 1
-        cells[at + _DURATION_SUM] += record.duration_us
+            prompt += usage.prompt_tokens
+            completion += usage.completion_tokens
+            cost += charge.cost_nano_usd
+            billed += charge.billed_nano_usd
+            cached += usage.cached_prompt_tokens or 0
+            saved += record.savings_nano_usd
+        overhead += overhead_us or 0
+        duration += duration_us
+        _write_sums(page, at, prompt, completion, cost, billed, cached, saved, overhead, duration)
 
     def _cell_of(self, kind: Kind) -> int:
         provider, model, status, outcome, error_code = kind
@@ -182,7 +191,7 @@ def _directory(page: mmap.mmap) -> list[tuple[str, int, int]]:
 
 def _histogram_names(family: str, buckets: tuple[int, ...]) -> list[str]:
     names = [f'{family}{{le="{bound / 1e6:g}"}}' for bound in buckets]
-    return [*names, f'{family}{{le="+Inf"}}', f"{family}_sum"]
+    return [*names, f'{family}{{le="+Inf"}}']
 
 
 def _is_of(name: str, family: str) -> bool:

@@ -28,17 +28,17 @@ class _Ids(msgspec.Struct):
 class RequestIds:
     """Make the request ids of one worker."""
 
-    __slots__ = ("_count", "_random", "_worker")
+    __slots__ = ("_count", "_prefix", "_random")
 
     def __init__(self, worker: int) -> None:
-        self._worker = worker
+        self._prefix = f"{_PREFIX}{worker:02x}"
         self._count = 0
         self._random = secrets.token_hex(10)
 
     def next(self) -> str:
         """Return a new id, unique across workers and restarts."""
         self._count = count = self._count + 1
-        return f"req_{self._worker:02x}{count:010x}{self._random}"
+        return f"{self._prefix}{count:010x}{self._random}"
 
 
 class RecentRing:

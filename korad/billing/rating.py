@@ -51,6 +51,24 @@ def savings_nano_usd(original_tokens: int, optimized_tokens: int, price: Price) 
     return divide_half_even(saved_pico_usd, PICO_USD_PER_NANO_USD)
 
 
+def realized_savings_nano_usd(original_tokens: int, usage: Usage, price: Price) -> int:
+    """Return what the tokens removed from a prompt would really have cost, in nano-USD, half-even.
+
+    They are priced at the mean of those that stayed, as the provider reported them: cached, written
+    to its cache, plain. `price` is the list price; a service tier's own is taken from it.
+    """
+    if usage.service_tier not in _STANDARD and price.service_tiers:
+        price = _served_price(price, usage.service_tier)
+    price = _tier_price(price, usage.prompt_tokens)
+    if usage.prompt_tokens <= 0:
+        return 0
+    removed = original_tokens - usage.prompt_tokens
+    return divide_half_even(
+        removed * _mixed_prompt_pico_usd(usage, price),
+        usage.prompt_tokens * PICO_USD_PER_NANO_USD,
+    )
+
+
 def _served_price(price: Price, service_tier: str | None) -> Price:
     for name, served in price.service_tiers:
         if name == service_tier:

@@ -31,6 +31,7 @@ def describe_settings(settings: Settings) -> dict[str, Any]:
         "server": asdict(settings.server),
         "billing": {"margin": _decimal(settings.billing.margin_bp, _MARGIN_DECIMALS)},
         "optimizer": asdict(settings.optimizer),
+        "cache": asdict(settings.cache),
         "providers": {
             name: _describe_provider(row, settings) for name, row in settings.providers.items()
         },
@@ -76,7 +77,7 @@ def settings_text(report: Mapping[str, Any]) -> str:
         "aliases", ((alias, "->", model) for alias, model in report["aliases"].items())
     )
     lines += _section("prices of your own, USD per million tokens", _price_rows(report["prices"]))
-    for section in ("server", "billing", "optimizer"):
+    for section in ("server", "billing", "optimizer", "cache"):
         lines += _section(
             f"[{section}]", ((key, _shown(raw)) for key, raw in report[section].items())
         )

@@ -42,6 +42,13 @@ def read_margin(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"'{text}' is not {margin.allowed}, or none") from None
 
 
+def read_switch(text: str) -> bool:
+    """Return whether `text` says on. Raises argparse.ArgumentTypeError."""
+    if text.lower() not in {"on", "off"}:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither on nor off")
+    return text.lower() == "on"
+
+
 def read_provider(text: str) -> str:
     """Return a provider's name, or "any". Raises argparse.ArgumentTypeError."""
     if not text or "/" in text or "*" in text or not text.isprintable() or " " in text:
@@ -101,6 +108,7 @@ def as_object(key: VirtualKey, hint: str, now_s: int) -> dict[str, Any]:
         "allowed_providers": _sorted(key.allowed_providers),
         "allowed_models": _sorted(key.allowed_models),
         "margin_bp": key.margin_bp,
+        "cache": key.cache,
         "expires_at": key.expires_at_s,
         "created_at": key.created_at_s,
     }
@@ -115,6 +123,7 @@ def as_lines(key: VirtualKey, hint: str, now_s: int) -> str:
         ("state", state_of(key, now_s)),
         ("savings level", key.level or "default"),
         ("margin", _margin(key.margin_bp)),
+        ("response cache", _switch(key.cache)),
         ("providers", _names(key.allowed_providers)),
         ("models", _names(key.allowed_models)),
         ("expires", _time(key.expires_at_s)),
@@ -125,7 +134,7 @@ def as_lines(key: VirtualKey, hint: str, now_s: int) -> str:
 
 def as_table(keys: list[tuple[VirtualKey, str]], now_s: int) -> str:
     """Return keys with their hints as a table, one a line, under a head."""
-    rows = [("ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "EXPIRES")]
+    rows = [("ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "CACHE", "EXPIRES")]
     rows += [
         (
             key.key_id,
@@ -134,6 +143,7 @@ def as_table(keys: list[tuple[VirtualKey, str]], now_s: int) -> str:
             state_of(key, now_s),
             key.level or "default",
             _margin(key.margin_bp),
+            _switch(key.cache),
             _time(key.expires_at_s),
         )
         for key, hint in keys
@@ -181,6 +191,10 @@ def _margin(margin_bp: int | None) -> str:
         return "default"
     decimals = 4 if margin_bp % _BASIS_POINTS_PER_HUNDREDTH else 2
     return f"{margin_bp / 10_000:.{decimals}f}x"
+
+
+def _switch(is_on: bool) -> str:  # noqa: FBT001 - the value shown
+    return "on" if is_on else "off"
 
 
 def _time(moment_s: int | None) -> str:

@@ -34,6 +34,7 @@ from korad.cli.key_values import (
     read_margin,
     read_model,
     read_provider,
+    read_switch,
 )
 from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.clock import unix_s
@@ -188,6 +189,12 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         metavar="FACTOR",
         type=read_margin,
         help="billed / cost, such as 1.2; none for the configured default",
+    )
+    add(
+        "--cache",
+        metavar="on|off",
+        type=read_switch,
+        help="answer a request of temperature 0 that was asked before from the response cache",
     )
 
 

@@ -51,6 +51,11 @@ VERBS = (
     Verb(name="simulate", module="korad.cli.simulate", summary="run the stand-in provider"),
     Verb(name="keys", module="korad.cli.keys", summary="create and manage virtual keys"),
     Verb(
+        name="optimize",
+        module="korad.cli.optimize",
+        summary="show what a savings level would do to a request",
+    ),
+    Verb(
         name="check-config",
         module="korad.cli.config",
         summary="check the configuration and show what korad makes of it",

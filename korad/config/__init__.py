@@ -11,12 +11,19 @@ from korad.config.demo import demo_settings
 from korad.config.loader import load_settings
 from korad.config.problems import ConfigError
 from korad.config.scalars import LEVELS
-from korad.config.settings import BillingSettings, OptimizerSettings, ServerSettings, Settings
+from korad.config.settings import (
+    BillingSettings,
+    CacheSettings,
+    OptimizerSettings,
+    ServerSettings,
+    Settings,
+)
 from korad.config.sources import read_environment
 
 __all__ = [
     "LEVELS",
     "BillingSettings",
+    "CacheSettings",
     "ConfigError",
     "OptimizerSettings",
     "ServerSettings",

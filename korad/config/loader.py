@@ -14,13 +14,19 @@ from korad.config.problems import Problems, suggestion
 from korad.config.provider_rows import ProviderReader
 from korad.config.scalar_reader import ScalarReader
 from korad.config.scalars import SCALARS
-from korad.config.settings import BillingSettings, OptimizerSettings, ServerSettings, Settings
+from korad.config.settings import (
+    BillingSettings,
+    CacheSettings,
+    OptimizerSettings,
+    ServerSettings,
+    Settings,
+)
 from korad.config.sources import default_state_dir, expand_folder, find_config_file, read_document
 
 RESERVED_VARIABLES = frozenset({"KORAD_CONFIG", "KORAD_REDIS_URL"})
 """Variables with korad's prefix that are no settings."""
 
-_TABLES = ("server", "billing", "optimizer", "providers", "aliases", "prices")
+_TABLES = ("server", "billing", "optimizer", "cache", "providers", "aliases", "prices")
 # Until the simulator listens there is nowhere to go; RFC 6761 has this name resolve never.
 _NOWHERE = "http://simulator.invalid/v1"
 
@@ -63,6 +69,7 @@ def load_settings(
         server=ServerSettings(**scalars.sections["server"]),
         billing=BillingSettings(**scalars.sections["billing"]),
         optimizer=OptimizerSettings(**scalars.sections["optimizer"]),
+        cache=CacheSettings(**scalars.sections["cache"]),
         providers=rows.enabled,
         aliases=aliases,
         prices=prices,

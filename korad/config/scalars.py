@@ -227,6 +227,8 @@ SCALARS = (
     Scalar(
         section="optimizer", key="default_level", kind=Choice(words=LEVELS), short="savings_level"
     ),
+    Scalar(section="cache", key="ttl_s", kind=Seconds()),
+    Scalar(section="cache", key="bytes_max", kind=WholeNumber(least=0, most=2**40)),
 )
 """Every plain setting, in the order of the sample file."""
 

@@ -62,6 +62,15 @@ class OptimizerSettings:
 
 
 @value
+class CacheSettings:
+    """The exact response cache, per worker; keys and requests switch it on."""
+
+    ttl_s: float = 3600.0
+    """How long an answer is told again."""
+    bytes_max: int = 64 * MIB
+
+
+@value
 class Settings:
     """Everything `load_settings` found, checked. Treat the mappings as read-only."""
 
@@ -72,6 +81,7 @@ class Settings:
     server: ServerSettings
     billing: BillingSettings
     optimizer: OptimizerSettings
+    cache: CacheSettings
     providers: dict[str, Provider]
     """Enabled rows by name. A row without a credential has `AuthScheme.NONE`, and vice versa."""
     aliases: dict[str, str]

@@ -25,6 +25,9 @@ class Outcome(Enum):
     """Unreachable, broken off or timed out."""
     CLIENT_ABORTED = "client_aborted"
 
+    # Members are singletons; Enum's own hash is a call into Python, once a request.
+    __hash__ = object.__hash__
+
 
 class RequestHead(Fact, frozen=True):
     """What a request's head says to korad, read once and shared by requests with the same head."""
@@ -37,6 +40,8 @@ class RequestHead(Fact, frozen=True):
     """Header lines that go upstream as they are (trace context, the caller's request id)."""
     error: KoradError | None
     """A header that must be refused once the key is known to be good."""
+    cache: bool | None = None
+    """Whether the response cache is asked for; None leaves it to the key."""
 
 
 class UpstreamCall(Fact, frozen=True):
@@ -67,6 +72,10 @@ class ExchangeRecord(msgspec.Struct, gc=False):
     original_tokens: int | None
     optimized_tokens: int | None
     savings_nano_usd: int
+    """At the list price of uncached prompts, as the header says."""
+    realized_savings_nano_usd: int
+    """The same at what the prompt's tokens really cost: much of what was removed would have been
+    read from the provider's cache."""
     usage: Usage | None
     """What was consumed, as far as it is owed; None where nothing is."""
     charge: Charge | None

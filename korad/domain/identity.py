@@ -22,6 +22,8 @@ class VirtualKey:
     """`provider/model` patterns this key may use, "*" at the end for any rest; None allows all."""
     margin_bp: int | None = None
     """Margin in basis points (15000 = 1.50x), or None for the configured default."""
+    cache: bool = False
+    """Whether requests of temperature 0 use the response cache without asking for it."""
     expires_at_s: int | None = None
     """Unix time from which the key is refused, or None."""
     active: bool = True

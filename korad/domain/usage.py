@@ -8,10 +8,12 @@ from korad.domain.value import Fact
 
 
 class UsageSource(Enum):
-    """Who says so: the provider's own report, or korad's count where none came."""
+    """Who says so: the provider's report, korad's count where none came, or the response cache."""
 
     PROVIDER = "provider"
     COUNTED = "counted"
+    CACHE = "cache"
+    """Nothing was consumed: a stored answer was told again."""
 
 
 class Usage(Fact, frozen=True, omit_defaults=True):

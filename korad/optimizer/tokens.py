@@ -15,10 +15,12 @@ from typing import Any
 import msgspec
 
 from korad.domain.chat import ChatRequest
+from korad.optimizer.memo import Memo
 
 INLINE_BYTES_MAX = 2_048
 """Above this a count takes more than 0.1 ms and belongs in a thread."""
-CACHED_COUNTS_MAX = 65_536
+REMEMBERED_BYTES_MAX = 16 * 1024 * 1024
+"""Memory for counts: about 80,000 messages."""
 PIECE_CHARS_MAX = 262_144
 """Longest text given to the encoding at once: a run of a million spaces overflows its stack."""
 
@@ -39,7 +41,7 @@ class TokenCounter:
 
     def __init__(self, encode: Encode) -> None:
         self._encode = encode
-        self._counts: dict[bytes, int] = {}
+        self._counts: Memo[int] = Memo(REMEMBERED_BYTES_MAX)
 
     def count_text(self, text: str) -> int:
         """Return the number of tokens in `text`; special-token text counts as ordinary text."""
@@ -65,9 +67,7 @@ class TokenCounter:
         known = self._counts.get(digest)
         if known is None:
             known = count(raw)
-            if len(self._counts) >= CACHED_COUNTS_MAX:
-                self._counts = {}
-            self._counts[digest] = known
+            self._counts.put(digest, known)
         return known
 
     def _count_json(self, raw: bytes) -> int:

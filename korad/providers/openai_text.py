@@ -7,13 +7,20 @@ import re
 import msgspec
 
 _GENERATED = re.compile(
-    rb'"(?:content|arguments|reasoning|reasoning_content|refusal)"\s*:\s*"((?:[^"\\]|\\.)*)"'
+    # Unrolled: half the instructions of (?:[^"\\]|\\.)*.
+    rb'"(?:content|arguments|reasoning|reasoning_content|refusal)"\s*:\s*'
+    rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 )
 
 
 def generated_pieces(json: bytes) -> list[bytes]:
     """Return the JSON strings (without quotes, still escaped) that a model generated."""
     return _GENERATED.findall(json)
+
+
+def generated_spans(json: bytes) -> list[tuple[int, int]]:
+    """Return where `generated_pieces` stand."""
+    return [found.span(1) for found in _GENERATED.finditer(json)]
 
 
 def generated_text(json: bytes) -> str:
@@ -23,7 +30,11 @@ def generated_text(json: bytes) -> str:
 
 def unescaped(pieces: list[bytes]) -> str:
     """Return pieces joined, their JSON escapes resolved."""
-    return "".join(_unescape(piece) for piece in pieces)
+    try:
+        return msgspec.json.decode(b'"%b"' % b"".join(pieces), type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # One piece is not JSON: the others still are.
+        return "".join(_unescape(piece) for piece in pieces)
 
 
 def _unescape(piece: bytes) -> str:

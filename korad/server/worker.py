@@ -24,6 +24,10 @@ _GC_YOUNG = 50_000
 """Container allocations between collections: an exchange leaves no cycles behind, so the default
 of 700 would look at live objects for nothing, several times per hundred requests."""
 
+_SWITCH_INTERVAL_S = 0.0005
+"""How long a thread that transforms a prompt may keep the event loop waiting for the interpreter;
+the default of 5 ms would be seen in other requests' latency."""
+
 _log = logging.getLogger("korad")
 
 Encode = Callable[[str], Sequence[int]]
@@ -41,6 +45,7 @@ def run_worker(
     """Serve until SIGTERM or SIGINT, drain, return."""
     keep_freed_memory()
     allow_open_files()
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, sockets, encode, pages, worker, ready))
 

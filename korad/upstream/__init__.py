@@ -6,8 +6,8 @@ exactly once how it ended. Nothing here knows what the bytes mean.
 
 from __future__ import annotations
 
-from korad.upstream.answer_head import AnswerHead
 from korad.upstream.connection import Listener, UpstreamConnection
+from korad.upstream.hot_shape import AnswerHead
 from korad.upstream.pool import Handle, Pool
 
 __all__ = ["AnswerHead", "Handle", "Listener", "Pool", "UpstreamConnection"]

@@ -13,7 +13,8 @@ import httptools
 
 from korad.domain.upstream import Timeouts
 from korad.errors import KoradError, upstream_error
-from korad.upstream.answer_head import HOT_STATUS_LINE, AnswerHead, HeadReader
+from korad.upstream.answer_head import HeadReader
+from korad.upstream.hot_shape import HOT_STATUS_LINE, AnswerHead
 
 if TYPE_CHECKING:
     from korad.upstream.pool import Handle, Site

@@ -11,8 +11,8 @@ from aiohttp.abc import AbstractStreamWriter
 from korad.auth import authenticate
 from korad.clock import unix_s
 from korad.domain.exchange import RequestHead
-from korad.errors import ClientError, KoradError, invalid_request
-from korad.web.fast_lane import FastLane, body_timed_out
+from korad.errors import ClientError, KoradError, body_timed_out, invalid_request
+from korad.web.fast_lane import FastLane
 from korad.web.shell import Shell
 
 

@@ -21,7 +21,9 @@ from aiohttp.tcp_helpers import tcp_keepalive
 from aiohttp.web_protocol import RequestHandler
 
 from korad.domain.exchange import RequestHead
-from korad.errors import ClientError, KoradError, invalid_request, server_error
+from korad.errors import KoradError, body_timed_out, invalid_request, server_error
+from korad.web.ahead import BODY_BYTES_MIN, Ahead
+from korad.web.heads import KnownHead
 from korad.web.relay import Relay
 from korad.web.shell import Shell
 from korad.wire.http1 import HOT_REQUEST_LINE, error_answer
@@ -37,8 +39,8 @@ class FastLane(RequestHandler):
     """One client connection."""
 
     __slots__ = (
-        "_done", "_have", "_head", "_need", "_pieces", "_relay", "_shell", "_slow", "_stalled",
-        "_tail", "deadline",
+        "_ahead", "_done", "_have", "_head", "_known", "_need", "_pieces", "_relay", "_shell",
+        "_slow", "_stalled", "_tail", "deadline",
     )  # fmt: skip
 
     def __init__(self, manager: web.Server, shell: Shell, **kwargs: Any) -> None:
@@ -49,9 +51,11 @@ class FastLane(RequestHandler):
         self._done: asyncio.Future[bool] | None = None
         self._tail = b""
         self._head: RequestHead | None = None
+        self._known: KnownHead | None = None
         self._pieces: list[bytes] = []
         self._need = 0
         self._have = 0
+        self._ahead: Ahead | None = None
         self._stalled = False
         self.deadline = 0.0
 
@@ -81,6 +85,7 @@ class FastLane(RequestHandler):
         if relay is not None:
             relay.client_gone()
         self._release_handler(keep_alive=False)
+        self._ahead = None
         self._pieces = []
         self._tail = b""
 
@@ -98,6 +103,8 @@ class FastLane(RequestHandler):
         elif self._need:
             self._pieces.append(data)
             self._have += len(data)
+            if self._ahead is not None:
+                self._ahead.feed(self._pieces)
             self._shell_deadline(self._shell.settings.body_idle_timeout_s)
             if self._have >= self._need:
                 self._serve_collected()
@@ -140,18 +147,23 @@ class FastLane(RequestHandler):
 
     def _begin(self, data: bytes) -> None:
         """Look at the start of a request."""
-        shell = self._shell
-        head_end = data.find(_HEAD_END) + len(_HEAD_END)
-        if (
-            head_end < len(_HEAD_END)
-            or head_end > shell.head_bytes_max
-            or not data.startswith(HOT_REQUEST_LINE)
-            or (hot := shell.heads.read_hot(data[:head_end])) is None
-            or hot[1] > shell.body_bytes_max
-        ):
+        shell, known = self._shell, self._known
+        if known is not None and (found := known.find(data)) is not None:
+            head, (length, head_end) = known.head, found
+        else:
+            head_end = data.find(_HEAD_END) + len(_HEAD_END)
+            if (
+                head_end < len(_HEAD_END)
+                or not data.startswith(HOT_REQUEST_LINE)
+                or head_end > shell.head_bytes_max
+                or (hot := shell.heads.read_hot(data[:head_end])) is None
+            ):
+                self._stand_aside(data)
+                return
+            head, length, self._known = hot
+        if length > shell.body_bytes_max or head_end > shell.head_bytes_max:
             self._stand_aside(data)
             return
-        head, length = hot
         end = head_end + length
         if len(data) >= end:
             self._tail = data[end:]
@@ -161,6 +173,8 @@ class FastLane(RequestHandler):
         self._need = length
         self._pieces = [data[head_end:]]
         self._have = len(data) - head_end
+        if length >= BODY_BYTES_MIN:
+            self._ahead = Ahead(shell, head)
         self._shell_deadline(shell.settings.body_idle_timeout_s)
 
     def _serve_collected(self) -> None:
@@ -168,6 +182,7 @@ class FastLane(RequestHandler):
         data = b"".join(self._pieces)
         assert head is not None
         self._head, self._pieces, self._need, self._have = None, [], 0, 0
+        self._ahead = None
         self._tail = data[need:]
         self._serve(head, data[:need] if len(data) > need else data)
 
@@ -283,13 +298,3 @@ class FastLane(RequestHandler):
         response.headers["x-request-id"] = self._shell.note_refusal(error)
         response.force_close()
         return response
-
-
-def body_timed_out() -> ClientError:
-    """Return the 408 for a body that stopped coming."""
-    return ClientError(
-        408,
-        "The request's body did not arrive in time.",
-        kind="invalid_request_error",
-        code="request_timeout",
-    )

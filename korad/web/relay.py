@@ -9,9 +9,11 @@ come to its end (complete, refused, client gone, provider gone, deadline, our ow
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from korad.clock import monotonic_ns
+from korad.domain.answer import StoredAnswer
 from korad.domain.exchange import Outcome, RequestHead
 from korad.errors import KoradError, UpstreamRefused, server_error, upstream_error
 from korad.providers.base import StreamDecoder
@@ -41,14 +43,10 @@ class Client(Protocol):
 class Relay:
     """One exchange under way between a client connection and an upstream connection."""
 
-    _handle: Handle | None = None
-    _held = b""
-    _head_sent = False
-    _failure: KoradError | None = None
-    _waiting_for_count = False
-    _folds = 0
-    _settled = False
-    _body_bytes = 0
+    __slots__ = (
+        "_body", "_body_bytes", "_chunked", "_client", "_close", "_exchange", "_failure", "_folds",
+        "_handle", "_head_sent", "_held", "_settled", "_shell", "_waiting_for_count",
+    )  # fmt: skip
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
         self._shell = shell
@@ -58,6 +56,14 @@ class Relay:
         self._chunked = chunked
         """False for an HTTP/1.0 client: a stream then ends with the connection."""
         self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._handle: Handle | None = None
+        self._held = b""
+        self._head_sent = False
+        self._failure: KoradError | None = None
+        self._waiting_for_count = False
+        self._folds = 0
+        self._settled = False
 
     # ── the request ──────────────────────────────────────────────────────────────────────────
 
@@ -69,17 +75,14 @@ class Relay:
                 self._close = True
                 shell.refuse()
             exchange.admit(head, body)
-            exchange.optimize()
-            self._handle = shell.pool.send(exchange.dispatch(), self)
+            if exchange.recording is None:
+                self._optimize()
+            else:
+                shell.answers.find(exchange.recording.key, exchange.started_ms, self._looked_up)
         except KoradError as error:
             self._refuse(error, Outcome.REFUSED)
-            return
         except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
-            return
-        request = exchange.request
-        if request is not None and request.stream:
-            self._count_prompt()
 
     def refuse(self, error: KoradError) -> None:
         """Answer a request that cannot even be taken (too large, not readable)."""
@@ -146,10 +149,7 @@ class Relay:
             return
         decoder = self._exchange.decoder
         if decoder is None:
-            self._body.append(data)
-            self._body_bytes += len(data)
-            if self._body_bytes > ANSWER_BYTES_MAX:
-                self._fail(_broken("The provider's answer is too large."))
+            self._keep_piece(data)
             return
         try:
             events = decoder.feed(data)
@@ -159,6 +159,9 @@ class Relay:
         except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
             return
+        recording = self._exchange.recording
+        if recording is not None:
+            recording.take(events)
         if decoder.finished or decoder.error is not None:
             self._end_stream(events)
         elif events:
@@ -190,12 +193,68 @@ class Relay:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
+    def _looked_up(self, stored: StoredAnswer | None) -> None:
+        """Go on with what the response cache has."""
+        if self._settled:
+            return
+        if stored is None:
+            self._attempt(self._optimize)
+        else:
+            self._attempt(lambda: self._replay(stored))
+
+    def _optimize(self) -> None:
+        """Make the prompt smaller, here or in a thread, and send it."""
+        exchange = self._exchange
+        if exchange.optimize_at_once():
+            self._dispatch()
+        else:
+            self._shell.transform(exchange.optimize, self._optimized)
+
+    def _optimized(self, raised: BaseException | None) -> None:
+        """Go on with a prompt that was made smaller in a thread."""
+        if self._settled:
+            return
+        if raised is not None:
+            self._bug(raised)
+        else:
+            self._attempt(self._dispatch)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Take a step towards the provider, or answer why not."""
+        try:
+            step()
+        except KoradError as error:
+            self._refuse(error, Outcome.REFUSED)
+        except Exception:  # noqa: BLE001 - our bug: logged and answered there
+            self._bug()
+
+    def _dispatch(self) -> None:
+        """Send the request upstream, and count for the answer's head meanwhile."""
+        exchange = self._exchange
+        handle = self._shell.pool.send(exchange.dispatch(), self)
+        if not self._settled:
+            self._handle = handle
+            if exchange.tells_counts:
+                self._count_prompt()
+
+    def _replay(self, stored: StoredAnswer) -> None:
+        """Answer with what is stored, in one write."""
+        exchange, client = self._exchange, self._client
+        assert client is not None
+        exchange.hit(stored)
+        if exchange.wants_stream:
+            self._held = stored.body
+            self._write_stream_end(client)
+        else:
+            client.write(exchange.answer(self._shell.lines(close=self._close)))
+        self._settle(Outcome.COMPLETED)
+
     def _answer(self, body: bytes) -> None:
         """Turn a whole non-streaming answer into the client's."""
         exchange = self._exchange
         try:
             exchange.read(body, monotonic_ns())
-            if exchange.needs_count:
+            if exchange.needs_count or exchange.awaits_prompt_count:
                 self._finish(Outcome.COMPLETED)
             else:
                 self._write_end(Outcome.COMPLETED)
@@ -205,6 +264,13 @@ class Relay:
             self._refuse(error, Outcome.UPSTREAM_FAILED)
         except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
+
+    def _keep_piece(self, data: bytes) -> None:
+        """Keep a piece of a whole answer."""
+        self._body.append(data)
+        self._body_bytes += len(data)
+        if self._body_bytes > ANSWER_BYTES_MAX:
+            self._fail(_broken("The provider's answer is too large."))
 
     def _send(self, events: bytes) -> None:
         """Write events, with the head before the first; hold them while the head waits."""
@@ -291,9 +357,8 @@ class Relay:
         exchange = self._exchange
         if outcome is Outcome.CLIENT_ABORTED and exchange.decoder is not None:
             exchange.end_stream(monotonic_ns())
-        waits_for_head = exchange.decoder is not None and exchange.counted_prompt is None
-        counts = (exchange.owes(outcome) and exchange.needs_count) or waits_for_head
-        if not counts:
+        owes_count = exchange.owes(outcome) and exchange.needs_count
+        if not owes_count and not exchange.awaits_prompt_count:
             self._write_end(outcome)
         elif exchange.is_quick_to_count and not self._folds:
             exchange.count()
@@ -326,11 +391,11 @@ class Relay:
     def _write_stream_end(self, client: Client) -> None:
         exchange = self._exchange
         failed = self._failure
+        # The head tells korad's own counts; what the provider reported, which the record is to
+        # keep, is noted with the tail.
+        head = b"" if self._head_sent else self._stream_head()
         last, trailers = exchange.stream_tail() if failed is None else exchange.stream_error(failed)
         events, self._held = self._held + last, b""
-        head = b""
-        if not self._head_sent:
-            head = self._stream_head()
         body = chunk(events) + last_chunk(trailers) if self._chunked else events
         client.write(head + body)
 
@@ -361,8 +426,9 @@ class Relay:
 
     def _settle(self, outcome: Outcome) -> None:
         self._settled = True
-        shell, client = self._shell, self._client
-        record = self._exchange.settle(outcome, monotonic_ns())
+        shell, client, exchange = self._shell, self._client, self._exchange
+        now_ns = monotonic_ns()
+        record = exchange.settle(outcome, now_ns)
         self._client = None
         if self._handle is not None:
             # Paused for our client and left so, the connection would never come free again.
@@ -370,6 +436,10 @@ class Relay:
         shell.end(record)
         if client is not None:
             client.relay_done(keep_alive=not self._close)
+        if exchange.recording is not None and outcome is Outcome.COMPLETED:
+            stored = exchange.to_store(now_ns)
+            if stored is not None:
+                shell.answers.put(exchange.recording.key, stored)
 
 
 def _broken(message: str) -> KoradError:

@@ -12,7 +12,7 @@ from korad.config import ServerSettings
 from korad.domain.exchange import ExchangeRecord, Outcome
 from korad.errors import KoradError, server_error
 from korad.exchange import Exchange
-from korad.ports import Deadlines, RecordSink
+from korad.ports import AnswerStore, Deadlines, RecordSink
 from korad.rooms import Rooms
 from korad.upstream import Pool
 from korad.web.heads import HeadReader
@@ -31,9 +31,11 @@ class Shell:
         deadlines: Deadlines,
         heads: HeadReader,
         records: RecordSink,
+        answers: AnswerStore,
         new_request_id: Callable[[], str],
         settings: ServerSettings,
-        threads: ThreadPoolExecutor,
+        counters: ThreadPoolExecutor,
+        transformers: ThreadPoolExecutor,
     ) -> None:
         self.rooms = rooms
         self.pool = pool
@@ -44,12 +46,14 @@ class Shell:
         self.body_bytes_max = settings.body_bytes_max
         self.inflight_max = settings.inflight_max
         self.records = records
+        self.answers = answers
         self.new_request_id = new_request_id
         self.draining = False
         self.inflight = 0
         self.idle = asyncio.Event()
         self.idle.set()
-        self._threads = threads
+        self._counters = counters
+        self._transformers = transformers
         self.note_date()
 
     def begin(self) -> Exchange:
@@ -88,21 +92,17 @@ class Shell:
     def offload(
         self, work: Callable[[], object], then: Callable[[BaseException | None], None]
     ) -> None:
-        """Run `work` in a thread, then call `then` on the loop with what it raised, if anything.
+        """Count in a thread, then call `then` on the loop with what `work` raised, if anything.
 
         One thread: works and their continuations keep their order.
         """
-        loop = asyncio.get_running_loop()
+        _submit(self._counters, work, then)
 
-        def run() -> None:
-            error: BaseException | None = None
-            try:
-                work()
-            except BaseException as raised:  # noqa: BLE001 - handed to the loop, which reports it
-                error = raised
-            loop.call_soon_threadsafe(then, error)
-
-        self._threads.submit(run)
+    def transform(
+        self, work: Callable[[], object], then: Callable[[BaseException | None], None]
+    ) -> None:
+        """Transform in another thread: a request waits for it, and must not wait for counts."""
+        _submit(self._transformers, work, then)
 
     def note_date(self) -> None:
         """Renew the `Date` header; called every tick, so that no request has to look at a clock."""
@@ -112,3 +112,21 @@ class Shell:
     def lines(self, *, close: bool) -> bytes:
         """Return the header lines every answer ends with."""
         return self._lines + b"Connection: close\r\n" if close else self._lines
+
+
+def _submit(
+    threads: ThreadPoolExecutor,
+    work: Callable[[], object],
+    then: Callable[[BaseException | None], None],
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 - handed to the loop, which reports it
+            error = raised
+        loop.call_soon_threadsafe(then, error)
+
+    threads.submit(run)

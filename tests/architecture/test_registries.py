@@ -13,6 +13,7 @@ from korad.config import LEVELS
 from korad.config.known_providers import KNOWN_PROVIDERS
 from korad.domain.upstream import Dialect
 from korad.optimizer import LEVELS as OPTIMIZER_LEVELS
+from korad.optimizer.transforms import REFERENCES, TRANSFORMS
 from korad.providers import AnthropicDialect, CapabilityTable, OpenAIDialect
 
 HOUSE = Path(korad.__file__).parent
@@ -52,6 +53,16 @@ def test_every_module_of_the_providers_is_reached_from_a_dialect():
                 waiting += [name] if package == "korad.providers" else []
 
     assert modules == seen
+
+
+def test_every_transform_is_in_the_chain_and_has_a_name_of_its_own():
+    folder = HOUSE / "optimizer" / "transforms"
+    modules = {file.stem for file in folder.glob("*.py")} - {"__init__"}
+    given = (*(each.apply for each in TRANSFORMS), *(each.refer for each in REFERENCES))
+    names = [each.name for each in (*TRANSFORMS, *REFERENCES)]
+
+    assert modules == {function.__module__.rpartition(".")[2] for function in given}
+    assert len(set(names)) == len(names)
 
 
 def test_every_known_provider_speaks_a_known_dialect():

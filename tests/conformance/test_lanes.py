@@ -46,6 +46,8 @@ GOOD = {
     "client request id": request(chat(), lines=("X-Client-Request-Id: my-own.id 7",)),
     "traceparent": request(chat(), lines=("traceparent: 00-abc-def-01", "tracestate: a=b")),
     "savings off": request(chat(), lines=("X-Savings-Level: off",)),
+    "cache miss": request(chat(seed=3), lines=("X-Korad-Cache: on",)),
+    "cache off": request(chat(seed=3, temperature=0), lines=("X-Korad-Cache: OFF",)),
     "keep-alive said": request(chat(), lines=("Connection: keep-alive",)),
     "close said": request(chat(), lines=("Connection: close",)),
     "stream and close": request(chat(stream=True), lines=("Connection: close",)),
@@ -92,6 +94,7 @@ BAD = {
     "unsupported parameter": request(chat(model="anthropic/claude-sonnet-4-6", n=2)),
     "wrong media type": request(chat(), lines=("Content-Type: text/plain",)),
     "unknown level": request(chat(), lines=("X-Savings-Level: max",)),
+    "unknown cache switch": request(chat(), lines=("X-Korad-Cache: yes",)),
     "long client id": request(chat(), lines=(f"X-Client-Request-Id: {'x' * 513}",)),
     "compressed": request(chat(), lines=("Content-Encoding: gzip",)),
     "too large": request(b" " * 70_000),
@@ -165,6 +168,19 @@ async def test_both_lanes_serve_it_alike(lanes, data):
 
     assert slow == fast
     assert 200 == fast[0]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("model", ["openai/gpt-4o", "anthropic/claude-sonnet-4-6"])
+async def test_both_lanes_tell_a_stored_answer_alike(lanes, model, stream):
+    data = request(chat(model=model, stream=stream), lines=("X-Korad-Cache: on",))
+    for each in lanes:
+        await answers(each, data)
+    fast, slow = [await answers(each, data) for each in lanes]
+
+    assert slow == fast
+    assert b"\r\nX-Korad-Strategy: Exact cache hit\r\n" in fast[1]
+    assert [1, 1] == [len(each.simulator.requests) for each in lanes]
 
 
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD)

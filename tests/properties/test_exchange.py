@@ -14,15 +14,18 @@ from korad.auth import KeyRing, digest_key
 from korad.billing.pricebook import PriceBook
 from korad.config import ServerSettings
 from korad.config.base_url import parse_base_url
+from korad.domain.answer import StoredAnswer
 from korad.domain.exchange import ExchangeRecord, Outcome, UpstreamCall
 from korad.domain.identity import VirtualKey
 from korad.domain.money import price_from_usd_per_mtok
 from korad.domain.upstream import AuthScheme, Dialect, Provider, Timeouts
+from korad.domain.usage import Usage, UsageSource
 from korad.errors import server_error, upstream_error
 from korad.optimizer import Chain, TokenCounter
 from korad.providers.anthropic import AnthropicDialect
 from korad.providers.anthropic_models import CapabilityTable
 from korad.providers.openai import OpenAIDialect
+from korad.response_cache import KEY_BYTES
 from korad.rooms import Rooms
 from korad.routing import Router
 from korad.upstream import AnswerHead, Handle, Listener
@@ -32,7 +35,8 @@ from korad.web.shell import Shell
 
 PEPPER = b"p" * 32
 KEY = "sk-bf-of-the-state-machine"
-PROMPTS = ("Hello", "word " * 2_000)
+ROWS = orjson.dumps([{"id": n, "name": f"row {n}"} for n in range(500)], option=orjson.OPT_INDENT_2)
+PROMPTS = ("Hello", "word " * 2_000, f"```json\n{ROWS.decode()}\n```", "word " * 60_000)
 EMPTY_LIST = b'{"date":"2026-01-01","providers":{}}'
 TABLE = resources.files("korad.data").joinpath("anthropic_models.toml").read_text("utf-8")
 START = (
@@ -40,6 +44,13 @@ START = (
     b'"usage":{"input_tokens":5,"output_tokens":1}}}\n\n'
 )
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+STORED = StoredAnswer(
+    body=b'data: {"choices":[{"index":0,"delta":{"content":"stored"}}]}\n\n',
+    lines=b"",
+    original_tokens=7,
+    usage=Usage(prompt_tokens=7, completion_tokens=3),
+    stored_ms=0,
+)
 PIECES = st.sampled_from(
     [
         b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n',
@@ -87,8 +98,9 @@ def make_rooms() -> Rooms:
             Dialect.ANTHROPIC: AnthropicDialect(CapabilityTable.parse(TABLE), now_s=lambda: 1),
         },
         book=PriceBook.parse(EMPTY_LIST, {"*": price}, today="2026-01-01"),
-        chain=Chain(),
+        chain=Chain(lambda text: len(text.split())),
         counter=TokenCounter(lambda text: [0] * len(text.split())),
+        cache_minimum=lambda _: 1_024,
         default_level="medium",
         default_margin_bp=15_000,
         user_agent="korad/test",
@@ -104,6 +116,8 @@ class FakeShell(Shell):
         self, work: Callable[[], object], then: Callable[[BaseException | None], None]
     ) -> None:
         self.works.append((work, then))
+
+    transform = offload
 
     def work_once(self) -> None:
         work, then = self.works.pop(0)
@@ -125,15 +139,19 @@ class World(RuleBasedStateMachine):
         self.done: bool | None = None
         self.client_left = False
         self.leaving: frozenset[str] = frozenset()
+        self.cache = "off"
+        self.stored: list[StoredAnswer] = []
         self.shell = FakeShell(
             rooms=make_rooms(),
             pool=self,  # type: ignore[arg-type]
             deadlines=None,  # type: ignore[arg-type]
             heads=HeadReader(PEPPER),
             records=self,
+            answers=self,
             new_request_id=lambda: "req_1",
             settings=ServerSettings(),
-            threads=None,  # type: ignore[arg-type]
+            counters=None,  # type: ignore[arg-type]
+            transformers=None,  # type: ignore[arg-type]
         )
         self.shell.works = []
 
@@ -167,6 +185,19 @@ class World(RuleBasedStateMachine):
     def resume(self, listener: Listener) -> None:
         assert listener is self.listener
 
+    def find(self, key: bytes, now_ms: int, then: Callable[[StoredAnswer | None], None]) -> None:
+        assert self.cache != "off"
+        assert (len(key), now_ms) == (KEY_BYTES, self.relay._exchange.started_ms)
+        stored = STORED if "hit" in self.cache else None
+        if "late" in self.cache:
+            self.shell.offload(lambda: None, lambda _: then(stored))
+        else:
+            then(stored)
+
+    def put(self, key: bytes, answer: StoredAnswer) -> None:
+        assert len(key) == KEY_BYTES
+        self.stored.append(answer)
+
     def note(self, record: ExchangeRecord) -> None:
         self.records.append(record)
 
@@ -179,6 +210,7 @@ class World(RuleBasedStateMachine):
         stream=st.sampled_from([True, True, False]),
         chunked=st.booleans(),
         leaving=st.frozensets(st.sampled_from(["client", "provider"])),
+        cache=st.sampled_from(["off"] * 4 + ["hit", "late hit", "miss", "miss", "late miss"]),
     )
     def a_request_comes(
         self,
@@ -189,16 +221,21 @@ class World(RuleBasedStateMachine):
         stream: bool,
         chunked: bool,
         leaving: frozenset[str],
+        cache: str,
     ) -> None:
         self.is_full = refusal == "full"
         self.leaving = leaving
+        self.cache = cache
         key = "sk-bf-nobody" if refusal == "key" else KEY
         if refusal == "model":
             model = "nowhere/gpt"
         messages = [{"role": "user", "content": prompt}]
         body: dict[str, Any] = {"model": model, "messages": messages, "stream": stream}
         self.relay = Relay(self.shell, self, keep_alive=True, chunked=chunked)
-        head = self.shell.heads.read({b"x-bf-vk": key.encode()})
+        headers = {b"x-bf-vk": key.encode()}
+        if cache != "off":
+            headers[b"x-korad-cache"] = b"on"
+        head = self.shell.heads.read(headers)
         self.relay.start(head, orjson.dumps(body))
         if self.phase == "waiting" and not leaving:
             self.it_is_sent()
@@ -289,12 +326,28 @@ class World(RuleBasedStateMachine):
         elif hasattr(self, "relay"):
             assert (self.done is not None) == (len(self.records) == 1)
 
+    @invariant()
+    def what_is_stored_never_calls_the_provider(self) -> None:
+        assert "hit" not in self.cache or self.phase == "before"
+
+    @invariant()
+    def only_whole_answers_are_stored(self) -> None:
+        for answer in self.stored:
+            (record,) = self.records
+
+            assert "miss" in self.cache
+            assert (record.status, record.outcome) == (200, Outcome.COMPLETED)
+            assert record.usage == answer.usage
+            assert answer.usage.source is UsageSource.PROVIDER
+            assert answer.body.count(b"data: [DONE]") == 0
+
     def teardown(self) -> None:
-        if self.phase in ("waiting", "sent", "answering"):
-            self.phase = "over"
-            self.listener.on_failure(upstream_error(502, "failed", "upstream_broken"))
-        while self.shell.works:
-            self.shell.work_once()
+        while self.shell.works or self.phase in ("waiting", "sent", "answering"):
+            if self.shell.works:
+                self.shell.work_once()
+            else:
+                self.phase = "over"
+                self.listener.on_failure(upstream_error(502, "failed", "upstream_broken"))
         if not hasattr(self, "relay"):
             return
         (record,) = self.records
@@ -304,8 +357,12 @@ class World(RuleBasedStateMachine):
         assert self.client_left == (record.outcome is Outcome.CLIENT_ABORTED)
         assert (record.charge is None) == (record.usage is None)
         assert self.written.count(b"data: [DONE]") <= 1
+        assert len(self.stored) <= 1
         if record.outcome is Outcome.COMPLETED:
             assert record.charge is not None
+            assert ("hit" in self.cache) == (record.usage.source is UsageSource.CACHE)
+            if "miss" in self.cache:
+                assert bool(self.stored) == (record.usage.source is UsageSource.PROVIDER)
         if record.outcome is Outcome.UPSTREAM_FAILED:
             assert b"data: [DONE]" not in self.written
 

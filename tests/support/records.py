@@ -23,6 +23,7 @@ def a_record(request_id: str = "req_1", **fields: Any) -> ExchangeRecord:
         "original_tokens": None,
         "optimized_tokens": None,
         "savings_nano_usd": 0,
+        "realized_savings_nano_usd": 0,
         "usage": None,
         "charge": None,
         "upstream_request_id": None,

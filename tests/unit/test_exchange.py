@@ -7,7 +7,7 @@ import pytest
 
 from korad.auth import digest_key
 from korad.domain.exchange import Outcome, RequestHead
-from korad.domain.usage import UsageSource
+from korad.domain.usage import Usage, UsageSource
 from korad.errors import ClientError, ExchangeStateError, UpstreamRefused, upstream_error
 from korad.exchange import Exchange
 from korad.wire.sse import data_event
@@ -244,3 +244,159 @@ def test_the_callers_own_id_comes_back():
     error = upstream_error(502, "m", "upstream_broken")
 
     assert b"\r\nX-Client-Request-Id: mine\r\n" in exchange.refuse(error, b"")
+
+
+ZERO = {"temperature": 0}
+COMPLETED = NS + 2_500_000_000
+
+
+def stored_by(exchange):
+    exchange.settle(Outcome.COMPLETED, COMPLETED)
+    return exchange.to_store(COMPLETED)
+
+
+def answered(**members):
+    exchange = admitted(a_head(cache=True), a_body(**members))
+    exchange.dispatch()
+    exchange.note_sent(NS)
+    exchange.begin(200, b"x-ratelimit-limit-requests: 1\r\n", "up_1", NS)
+    return exchange
+
+
+def a_stored_answer():
+    exchange = answered()
+    exchange.read(ANSWER, NS)
+    exchange.answer(b"")
+    return stored_by(exchange)
+
+
+@pytest.mark.parametrize(
+    ("header", "key", "members", "takes_part"),
+    [
+        (None, False, {}, False),
+        (None, False, ZERO, False),
+        (None, True, {}, False),
+        (None, True, ZERO, True),
+        (True, False, {}, True),
+        (True, True, {"temperature": 1}, True),
+        (False, True, ZERO, False),
+        (False, False, ZERO, False),
+    ],
+)
+def test_the_header_beats_the_keys_cache_and_asks_for_any_temperature(
+    header, key, members, takes_part
+):
+    exchange = admitted(a_head(cache=header), a_body(**members), cache=key)
+
+    assert takes_part == (exchange.recording is not None)
+
+
+def test_a_whole_answer_may_be_stored_with_what_is_needed_to_tell_it_again():
+    stored = a_stored_answer()
+
+    assert stored.body == ANSWER
+    assert (stored.original_tokens, stored.usage.completion_tokens) == (10, 9)
+    assert stored.stored_ms == MS + 2_500
+    assert stored.lines == b""
+
+
+def test_a_hit_is_told_with_true_figures_and_owes_nothing():
+    stored = a_stored_answer()
+    exchange = Exchange(some_rooms(), "req_2", now_ms=stored.stored_ms + 61_999, now_ns=NS)
+    exchange.admit(a_head(cache=True), a_body())
+    exchange.hit(stored)
+    lines, _, body = exchange.answer(b"Server: korad\r\n").partition(b"\r\n\r\n")
+    record = exchange.settle(Outcome.COMPLETED, NS + 5_000)
+
+    assert body == ANSWER
+    assert lines.split(b"\r\n")[:-1] == [
+        b"HTTP/1.1 200 OK",
+        b"Content-Type: application/json",
+        b"X-Korad-Original-Tokens: 10",
+        b"X-Korad-Optimized-Tokens: 0",
+        b"X-Korad-Savings-USD: $0.000020",
+        b"X-Korad-Strategy: Exact cache hit",
+        b"X-Korad-Profit-Margin: 1.50x",
+        b"X-Korad-Billed-Amount: $0.000000",
+        b"Age: 61",
+        b"x-request-id: req_2",
+        b"Server: korad",
+    ]
+    assert (record.status, record.outcome) == (200, Outcome.COMPLETED)
+    assert record.usage == Usage(prompt_tokens=0, completion_tokens=0, source=UsageSource.CACHE)
+    assert record.charge is not None
+    assert (record.charge.cost_pico_usd, record.charge.billed_nano_usd) == (0, 0)
+    assert (record.strategy, record.original_tokens, record.optimized_tokens) == (
+        "Exact cache hit",
+        10,
+        0,
+    )
+    assert (record.savings_nano_usd, record.realized_savings_nano_usd) == (20_000, 20_000)
+    assert (record.first_byte_us, record.upstream_request_id) == (None, None)
+    assert exchange.to_store(NS + 5_000) is None
+
+
+def test_an_answer_from_the_future_has_no_negative_age():
+    stored = msgspec.structs.replace(a_stored_answer(), stored_ms=MS + 9_000)
+    exchange = admitted(a_head(cache=True))
+    exchange.hit(stored)
+
+    assert b"\r\nAge: 0\r\n" in exchange.answer(b"")
+
+
+def test_a_hit_is_legal_once_and_only_before_the_request_is_sent():
+    stored = a_stored_answer()
+    for exchange in (Exchange(some_rooms(), "r", now_ms=MS, now_ns=NS), dispatched()):
+        with pytest.raises(ExchangeStateError):
+            exchange.hit(stored)
+    exchange = admitted(a_head(cache=True))
+    exchange.hit(stored)
+    with pytest.raises(ExchangeStateError):
+        exchange.hit(stored)
+    with pytest.raises(ExchangeStateError):
+        exchange.dispatch()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id":"c","choices":[{"message":{"content":"hi"}}]}',
+        ANSWER[:-1] + b',"x":"' + b"x" * 1024 * 1024 + b'"}',
+    ],
+    ids=["without usage", "too long"],
+)
+def test_what_is_not_whole_or_too_long_is_not_stored(body):
+    exchange = answered()
+    exchange.read(body, NS)
+    if exchange.needs_count:
+        exchange.count()
+    exchange.answer(b"")
+
+    assert stored_by(exchange) is None
+
+
+@pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b""])
+def test_only_a_finished_stream_is_stored(end):
+    exchange = admitted(a_head(cache=True), a_body(stream=True))
+    exchange.dispatch()
+    exchange.count_prompt()
+    exchange.begin(200, b"", None, NS)
+    exchange.stream_head(b"")
+    assert exchange.decoder is not None
+    assert exchange.recording is not None
+    exchange.recording.take(exchange.decoder.feed(delta("hi") + USAGE + end))
+    exchange.end_stream(NS)
+    exchange.stream_tail()
+    stored = stored_by(exchange)
+
+    assert (delta("hi") if end else None) == (stored and stored.body)
+
+
+def test_only_status_200_is_stored():
+    exchange = admitted(a_head(cache=True))
+    exchange.dispatch()
+    exchange.begin(203, b"", None, NS)
+    exchange.read(ANSWER, NS)
+    exchange.answer(b"")
+
+    assert stored_by(exchange) is None

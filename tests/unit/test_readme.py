@@ -16,7 +16,7 @@ from korad.cli.keys import add_parser as add_keys_parser
 from korad.cli.main import VERBS
 from korad.config.known_providers import KNOWN_PROVIDERS, key_variable
 from korad.config.scalars import SCALARS
-from korad.config.settings import ServerSettings
+from korad.config.settings import CacheSettings, ServerSettings
 from korad.domain.upstream import Provider, Timeouts
 from korad.providers.anthropic import IGNORED, REFUSED
 
@@ -138,6 +138,7 @@ def test_the_provider_table_is_that_of_the_code():
 
 def test_the_table_of_limits_tells_the_defaults():
     defaults = {f"server.{field.name}": field.default for field in fields(ServerSettings)}
+    defaults |= {f"cache.{field.name}": field.default for field in fields(CacheSettings)}
     timeouts = Timeouts()
     row = "providers.NAME"
     defaults |= {
@@ -151,11 +152,11 @@ def test_the_table_of_limits_tells_the_defaults():
         assert str(defaults[names_in(name)[0]]) == default, name
 
 
-def test_every_limit_of_the_server_is_in_the_table_of_limits():
+def test_every_limit_of_the_server_and_the_cache_is_in_the_table_of_limits():
     documented = {names_in(row[0])[0] for row in rows("Limits and timeouts")}
 
     for scalar in SCALARS:
-        if scalar.section == "server" and scalar.key.endswith(("_s", "_max")):
+        if scalar.section in {"server", "cache"} and scalar.key.endswith(("_s", "_max")):
             assert scalar.name in documented
 
 

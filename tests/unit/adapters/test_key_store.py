@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 import stat
 import threading
+from dataclasses import replace
 
 import pytest
 
+from korad.adapters.key_rows import SCHEMA_VERSION
 from korad.adapters.key_store import (
+    _PEPPER_PROBE,
     KEYS_FILE,
     InvalidKeyError,
     KeyConflictError,
@@ -54,6 +57,7 @@ def test_every_setting_of_a_key_is_kept(store):
         allowed_providers=frozenset({"openai", "azure"}),
         allowed_models=frozenset({"openai/*"}),
         margin_bp=12_000,
+        cache=True,
         expires_at_s=NOW_S + 60,
         active=False,
     )
@@ -65,6 +69,7 @@ def test_every_setting_of_a_key_is_kept(store):
         allowed_providers=frozenset({"openai", "azure"}),
         allowed_models=frozenset({"openai/*"}),
         margin_bp=12_000,
+        cache=True,
         expires_at_s=NOW_S + 60,
         active=False,
         created_at_s=NOW_S,
@@ -269,11 +274,78 @@ def test_a_store_of_a_later_version_is_refused(tmp_path):
     path = tmp_path / KEYS_FILE
     SqliteKeyStore(path, PEPPER).close()
     db = sqlite3.connect(path)
-    db.execute("PRAGMA user_version = 2")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     db.close()
 
     with pytest.raises(KeyStoreError, match="another version"):
         SqliteKeyStore(path, PEPPER)
+
+
+FIRST_SCHEMA = """
+    CREATE TABLE store (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+        rev INTEGER NOT NULL,
+        pepper_probe BLOB NOT NULL
+    );
+    CREATE TABLE keys (
+        key_id TEXT NOT NULL UNIQUE,
+        rev INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        digest BLOB NOT NULL UNIQUE,
+        hint TEXT NOT NULL,
+        level TEXT,
+        allowed_providers TEXT,
+        allowed_models TEXT,
+        margin_bp INTEGER,
+        expires_at_s INTEGER,
+        active INTEGER NOT NULL,
+        created_at_s INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX keys_by_rev ON keys (rev);
+    CREATE UNIQUE INDEX active_keys_by_name ON keys (name) WHERE active;
+    PRAGMA user_version = 1;
+"""
+
+
+def test_a_store_of_the_first_version_is_taken_over_with_all_its_keys(tmp_path):
+    path = tmp_path / KEYS_FILE
+    db = sqlite3.connect(path)
+    db.executescript(FIRST_SCHEMA)
+    db.execute("INSERT INTO store VALUES (1, 1, ?)", (digest_key(PEPPER, _PEPPER_PROBE),))
+    db.execute(
+        "INSERT INTO keys VALUES ('vk_1', 1, 'alice', ?, '_KEY', 'low', NULL, NULL, 0, NULL, 1, 7)",
+        (digest_key(PEPPER, DEMO_SECRET),),
+    )
+    db.commit()
+    db.close()
+    with SqliteKeyStore(path, PEPPER) as opened:
+        taken_over = opened.get(DEMO_SECRET)
+        changed = opened.update("alice", cache=True)
+    with SqliteKeyStore(path, PEPPER) as opened:
+        kept = opened.get("alice")
+
+    assert (taken_over.key_id, taken_over.level, taken_over.margin_bp) == ("vk_1", "low", 0)
+    assert (taken_over.cache, taken_over.active, taken_over.created_at_s) == (False, True, 7)
+    assert replace(taken_over, cache=True) == changed == kept
+
+
+def test_a_new_store_and_one_taken_over_have_the_same_columns(tmp_path):
+    for name, script in (("new", ""), ("old", FIRST_SCHEMA)):
+        db = sqlite3.connect(tmp_path / name)
+        db.executescript(script)
+        if script:
+            probe = digest_key(PEPPER, _PEPPER_PROBE)
+            db.execute("INSERT INTO store VALUES (1, 0, ?)", (probe,))
+            db.commit()
+        db.close()
+        SqliteKeyStore(tmp_path / name, PEPPER).close()
+    columns = []
+    for name in ("new", "old"):
+        db = sqlite3.connect(tmp_path / name)
+        columns.append(db.execute("PRAGMA table_info(keys)").fetchall())
+        db.close()
+
+    assert columns[0] == columns[1]
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path):

@@ -19,6 +19,7 @@ from korad.cli.key_values import (
     read_margin,
     read_model,
     read_provider,
+    read_switch,
     state_of,
 )
 from korad.domain.identity import VirtualKey
@@ -79,6 +80,23 @@ def test_a_level_is_a_word_in_any_case():
         read_level("max")
 
 
+def test_a_switch_is_on_or_off_in_any_case():
+    assert read_switch("ON") is True
+    assert read_switch("off") is False
+    with pytest.raises(argparse.ArgumentTypeError, match="'yes' is neither on nor off"):
+        read_switch("yes")
+
+
+def test_the_response_cache_is_shown_everywhere():
+    for is_on, word in ((True, "on"), (False, "off")):
+        key = a_key(cache=is_on)
+        head, row = as_table([(key, "abcd")], NOW_S).splitlines()
+
+        assert as_object(key, "abcd", NOW_S)["cache"] is is_on
+        assert f"response cache {word}\n" in as_lines(key, "abcd", NOW_S)
+        assert word == row.split()[head.split().index("CACHE")]
+
+
 def test_names_of_models_and_providers_are_checked():
     assert read_model("openai/gpt-4*") == "openai/gpt-4*"
     assert read_provider("openai") == "openai"
@@ -121,7 +139,7 @@ def test_a_table_has_a_line_for_each_key():
     keys = [(a_key(margin_bp=12_000), "abcd"), (a_key(key_id="vk_2", margin_bp=10_001), "efgh")]
     head, first, second = as_table(keys, NOW_S).splitlines()
 
-    assert head.split() == ["ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "EXPIRES"]
+    assert head.split() == ["ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "CACHE", "EXPIRES"]
     assert first.split()[:4] == ["vk_1", "alice", "...abcd", "active"]
     assert "1.20x" in first
     assert "1.0001x" in second

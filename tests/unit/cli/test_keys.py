@@ -60,7 +60,7 @@ def test_create_prints_one_object_as_json(korad_keys, stored):
 
 
 def test_create_takes_every_setting(korad_keys, stored):
-    options = "--level low --margin 1.2 --expires 2099-01-01 --allow-provider openai"
+    options = "--level low --margin 1.2 --expires 2099-01-01 --allow-provider openai --cache on"
     models = "--allow-model openai/gpt-4o --allow-model gpt-5*"
     korad_keys("create", "--name", "alice", *options.split(), *models.split())
     key = stored("alice")
@@ -68,6 +68,20 @@ def test_create_takes_every_setting(korad_keys, stored):
     assert (key.level, key.margin_bp, key.expires_at_s) == ("low", 12_000, 4_070_908_800)
     assert key.allowed_providers == frozenset({"openai"})
     assert key.allowed_models == frozenset({"openai/gpt-4o", "gpt-5*"})
+    assert key.cache
+
+
+def test_the_response_cache_of_a_key_is_off_until_it_is_switched_on(korad_keys, stored):
+    korad_keys("create", "--name", "alice")
+    seen = [stored("alice").cache]
+    for word in ("ON", "off"):
+        code, out, _ = korad_keys("update", "alice", "--cache", word, "--json")
+        seen.append(stored("alice").cache)
+
+        assert (code, orjson.loads(out)["cache"]) == (0, stored("alice").cache)
+
+    assert seen == [False, True, False]
+    assert korad_keys("update", "alice", "--cache", "maybe")[0] == 2
 
 
 def test_list_says_how_to_make_the_first_key(korad_keys):

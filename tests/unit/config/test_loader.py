@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from korad.config import ConfigError, ServerSettings, load_settings
+from korad.config import CacheSettings, ConfigError, ServerSettings, load_settings
 from korad.config.sources import default_state_dir
 
 
@@ -59,6 +59,9 @@ def test_the_whole_file_reaches_the_settings(load, tmp_path):
         margin = 1.1
         [optimizer]
         default_level = "High"
+        [cache]
+        ttl_s = 60
+        bytes_max = 0
         [providers.groq]
         [aliases]
         fast = "groq/llama"
@@ -74,6 +77,7 @@ def test_the_whole_file_reaches_the_settings(load, tmp_path):
     assert ServerSettings(port=1) == settings.server
     assert 11_000 == settings.billing.margin_bp
     assert "high" == settings.optimizer.default_level
+    assert CacheSettings(ttl_s=60.0, bytes_max=0) == settings.cache
     assert ["groq"] == list(settings.providers)
     assert {"fast": "groq/llama"} == settings.aliases
     assert 2_500_000 == settings.prices["groq/*"].input_pico_usd

@@ -40,6 +40,7 @@ def test_the_sample_as_it_is_changes_nothing(environ):
         sample.billing,
         sample.optimizer,
     )
+    assert default.cache == sample.cache
     assert list(default.providers) == list(sample.providers)
     assert (default.aliases, default.prices, default.demo) == (
         sample.aliases,
@@ -56,10 +57,11 @@ def test_every_setting_of_the_sample_is_the_default(environ, tmp_path):
 
     # The folder is written as it is where there is neither macOS nor Windows.
     assert default_state_dir(environ, "linux") == sample.state_dir
-    assert (default.server, default.billing, default.optimizer) == (
+    assert (default.server, default.billing, default.optimizer, default.cache) == (
         sample.server,
         sample.billing,
         sample.optimizer,
+        sample.cache,
     )
     assert replace(default.providers["openai"], credential=None) == replace(
         sample.providers["openai"], credential=None

@@ -10,7 +10,7 @@ import pytest
 from korad.config.problems import ConfigError, Problems
 from korad.config.scalar_reader import ScalarReader
 
-EMPTY = {"server": {}, "billing": {}, "optimizer": {}}
+EMPTY = {"server": {}, "billing": {}, "optimizer": {}, "cache": {}}
 FILE = Path("/etc/korad.toml")
 
 

@@ -8,7 +8,12 @@ from decimal import Decimal
 import pytest
 
 from korad.config.scalars import SCALARS, Choice, Flag, Margin, Seconds, Text, WholeNumber
-from korad.config.settings import BillingSettings, OptimizerSettings, ServerSettings
+from korad.config.settings import (
+    BillingSettings,
+    CacheSettings,
+    OptimizerSettings,
+    ServerSettings,
+)
 
 NUMBER = WholeNumber(least=1, most=9)
 CHOICE = Choice(words=("off", "low"))
@@ -125,6 +130,7 @@ def test_a_wrong_text_is_refused(kind, text):
         ("server", ServerSettings),
         ("billing", BillingSettings),
         ("optimizer", OptimizerSettings),
+        ("cache", CacheSettings),
     ],
 )
 def test_every_attribute_of_a_record_has_a_setting(section, record):

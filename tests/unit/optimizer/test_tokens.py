@@ -77,14 +77,6 @@ def test_a_message_seen_before_is_not_encoded_again():
     assert (first, second) == (3 + 6 + 6 + 5, 3 + 6 + 6)
 
 
-def test_the_memory_of_counts_is_bounded(monkeypatch):
-    monkeypatch.setattr(tokens, "CACHED_COUNTS_MAX", 4)
-    counter = TokenCounter(words)
-    for number in range(20):
-        assert counter.count_prompt(a_request(message(str(number)))) == 8
-        assert len(counter._counts) <= 4
-
-
 @pytest.mark.parametrize(("padding", "quick"), [(0, True), (INLINE_BYTES_MAX, False)])
 def test_only_small_prompts_are_counted_on_the_spot(padding, quick):
     assert quick is is_quick_to_count(a_request(message("x" * padding)))

@@ -133,13 +133,49 @@ def test_a_long_request_id_is_cut(name):
     assert head.request_id == "x" * answer_head.VALUE_CHARS_MAX
 
 
-def test_the_memory_of_names_and_lines_is_bounded(monkeypatch):
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [JSON, "X-RateLimit-Limit-Requests: 5", "x-ratelimit-limit-tokens:  6 ", "Date: a b"],
+        ["x-ratelimit-a: 1", "x-ratelimit-b: 2", "Date: x", "retry-after: 3", "x-ratelimit-%s: %d"],
+        ["request-id: first", "x-request-id: second", "Connection: Keep-Alive"],
+        ["anthropic-ratelimit-requests-limit: 7", "retry-after: two words"],
+        ["x-request-id: " + "x" * 300, "retry-after:"],
+        ["x-request-id: \xe9", "retry-after: \xe9", "X-A:\tb"],
+        [],
+    ],
+)
+def test_a_head_of_a_known_shape_says_what_its_lines_say(lines):
+    data = answer(*lines, "Content-Length: 5")
+    learned = HeadReader()
+    by_lines = learned.read_hot(data)
+
+    assert by_lines is not None
+    assert by_lines == learned.read_hot(data)
+
+
+def test_the_values_of_a_known_shape_are_read_anew():
+    reader = HeadReader()
+    reader.read_hot(
+        answer(JSON, "Date: 1", "retry-after: 1", "x-request-id: 1", "Content-Length: 5")
+    )
+    again = answer(
+        JSON, "Date: 22", "retry-after: 22", "x-request-id: 22", "Content-Length: 2", body=b"{}"
+    )
+    found = reader.read_hot(again)
+
+    assert found is not None
+    assert (b"retry-after: 22\r\n", "22", b"{}") == (found[0].lines, found[0].request_id, found[1])
+
+
+def test_the_memory_of_names_and_shapes_is_bounded(monkeypatch):
     monkeypatch.setattr(answer_head, "NAMES_MAX", 4)
-    monkeypatch.setattr(answer_head, "LINES_MAX", 4)
+    monkeypatch.setattr(answer_head, "LESSONS_MAX", 8)
     reader = HeadReader()
     for number in range(50):
         found = reader.read_hot(answer("Content-Length: 5", f"X-{number}: {number}"))
 
         assert found is not None
     assert len(reader._meanings) <= 4
-    assert len(reader._lines) + len(reader._dropped) <= 4
+    assert len(reader._shapes) == answer_head.SHAPES_MAX
+    assert reader._lessons == 8

@@ -42,6 +42,7 @@ def test_a_remembered_head_says_the_same_with_another_length(reader):
         ("x-bf-vk: sk-bf-a", "x-bf-vk: sk-bf-b"),
         ("X-Client-Request-Id: 1", "X-Client-Request-Id: 2"),
         ("X-Savings-Level: low", "X-Savings-Level: high"),
+        ("X-Korad-Cache: on", "X-Korad-Cache: off"),
         ("traceparent: 00-1", "traceparent: 00-2"),
     ],
 )
@@ -148,6 +149,24 @@ def test_another_savings_level_is_refused(reader, value):
     assert expected == refusal(reader.read({b"x-savings-level": value}))
 
 
+@pytest.mark.parametrize(
+    ("value", "cache"),
+    [(None, None), (b"on", True), (b"off", False), (b"ON", True), (b" Off\t", False)],
+)
+def test_the_cache_switch_is_read_in_any_case(reader, value, cache):
+    head = reader.read({} if value is None else {b"x-korad-cache": value})
+
+    assert (cache, None) == (head.cache, head.error)
+
+
+@pytest.mark.parametrize("value", [b"", b"true", b"1", b"on,off", b"no-store", b"\xff"])
+def test_another_cache_switch_is_refused(reader, value):
+    head = reader.read({b"x-korad-cache": value})
+
+    assert refusal(head) == (400, "invalid_cache", "X-Korad-Cache")
+    assert head.cache is None
+
+
 @pytest.mark.parametrize("value", [b"a", b"a b~!", b"x" * 512])
 def test_the_clients_own_id_is_kept_and_forwarded(reader, value):
     head = reader.read({b"x-client-request-id": value})
@@ -179,3 +198,32 @@ def test_only_the_trace_context_and_the_id_are_forwarded(reader):
     )
 
     assert head.forwarded == b"traceparent: 00-1\r\ntracestate: a=1\r\n"
+
+
+def test_a_connection_knows_its_last_head_by_all_but_the_length(reader):
+    found = reader.read_hot(hot("x-bf-vk: sk-bf-a", "Content-Length: 10", "Accept: */*"))
+
+    assert found is not None
+    known = found[2]
+    assert known is not None
+    again = hot("x-bf-vk: sk-bf-a", "Content-Length: 2000", "Accept: */*")
+    assert known.head is found[0]
+    assert known.find(again + b"{}\r\n\r\n") == (2000, len(again))
+    for other in (
+        hot("x-bf-vk: sk-bf-b", "Content-Length: 10", "Accept: */*"),
+        hot("x-bf-vk: sk-bf-a", "Content-Length: 10", "Accept: *"),
+        hot("x-bf-vk: sk-bf-a", "Content-Length: ", "Accept: */*"),
+        hot("x-bf-vk: sk-bf-a", "Content-Length: +1", "Accept: */*"),
+        hot("x-bf-vk: sk-bf-a", "Content-Length: 12345678901", "Accept: */*"),
+        again[:-1],
+        again[:60],
+        b"",
+    ):
+        assert known.find(other) is None
+
+
+def test_a_length_that_is_spelled_otherwise_leaves_nothing_to_know(reader):
+    found = reader.read_hot(hot("CONTENT-LENGTH:10"))
+
+    assert found is not None
+    assert (10, None) == found[1:]

@@ -1,0 +1,54 @@
+"""Whether a shorter text is worth having: fewer tokens, and not just a few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+SAVED_TOKENS_MIN = 32
+SAVED_SHARE_MIN = 20
+"""A change that may cost the reader something saves at least one part in 20 (5 %)."""
+CLEAR_SHARE = 16
+"""An exact re-encoding that leaves out one character in 16 needs no counting of tokens: what it
+leaves out are blanks and control characters between tokens."""
+COUNTED_CHARS_MAX = 2_048
+"""Longer texts are estimated: counting 100 KB takes 6 ms, estimating it 0.1."""
+
+# Tokens of o200k per hundred characters of a kind, measured on English, JSON, logs and Python.
+_PER_100_LETTERS, _PER_100_DIGITS, _PER_100_SIGNS, _PER_100_BLANKS = 22, 40, 60, 8
+
+_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + bytes(range(128, 256))
+_DIGITS = b"0123456789"
+_BLANKS = b" \t\r\n"
+
+
+def pays(old: str, new: str, count: Callable[[str], int], *, exact: bool) -> bool:
+    """Return whether `new` may stand for `old`.
+
+    An exact re-encoding pays at any gain (the threshold would cost agent traffic 6.4 of its 6.9
+    points); everything else must save 32 tokens and 5 %.
+    """
+    if exact and (len(old) - len(new)) * CLEAR_SHARE > len(old):
+        return True
+    if len(old) <= COUNTED_CHARS_MAX and len(new) <= COUNTED_CHARS_MAX:
+        before, after = count(old), count(new)
+    else:
+        before, after = estimated_tokens(old), estimated_tokens(new)
+    saved = before - after
+    if exact:
+        return saved > 0
+    return saved >= SAVED_TOKENS_MIN and saved * SAVED_SHARE_MIN >= before
+
+
+def estimated_tokens(text: str) -> int:
+    """Return about how many tokens `text` has: for comparing two forms of the same content."""
+    data = text.encode("utf-8", "surrogatepass")
+    size = len(data)
+    without_letters = data.translate(None, _LETTERS)
+    without_digits = without_letters.translate(None, _DIGITS)
+    signs = len(without_digits.translate(None, _BLANKS))
+    return (
+        (size - len(without_letters)) * _PER_100_LETTERS
+        + (len(without_letters) - len(without_digits)) * _PER_100_DIGITS
+        + signs * _PER_100_SIGNS
+        + (len(without_digits) - signs) * _PER_100_BLANKS
+    ) // 100

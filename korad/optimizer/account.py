@@ -1,0 +1,96 @@
+"""What each transform of a level does to one request: for people who want to see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from korad.domain.chat import ChatRequest
+from korad.domain.value import value
+from korad.optimizer.caching.breakpoints import NO_CACHE_POLICY, CachePolicy
+from korad.optimizer.chain import MASKING, PASSTHROUGH, TOOL_DESCRIPTIONS, Chain
+from korad.optimizer.messages import read_message, split_messages
+from korad.optimizer.tokens import TokenCounter
+from korad.optimizer.transforms import REFERENCES, TRANSFORMS
+
+
+@value
+class Step:
+    """A transform that changed something, in the chain's order."""
+
+    name: str
+    tokens_before: int
+    tokens_after: int
+
+
+@value
+class Change:
+    """A text that changed."""
+
+    message: int
+    """Its message's place in the request, from 0."""
+    role: str
+    before: str
+    after: str
+
+
+@value
+class Account:
+    """What a level makes of a request."""
+
+    request: ChatRequest
+    """The request as it would go upstream."""
+    strategy: str
+    steps: list[Step]
+    changes: list[Change]
+    original_tokens: int
+    optimized_tokens: int
+
+
+def account(
+    request: ChatRequest, level: str, counter: TokenCounter, policy: CachePolicy = NO_CACHE_POLICY
+) -> Account:
+    """Run the chain of `level` on `request` as often as it has transforms, one more each time.
+
+    A transform's figures are what it adds to those before it, so they sum up to the whole.
+    """
+    original = counter.count_prompt(request)
+    steps: list[Step] = []
+    tokens = original
+    for name, chain in _growing_chains(counter):
+        optimized = chain.run(request, level)
+        after = original if optimized is None else counter.count_prompt(optimized.request)
+        if after != tokens:
+            steps.append(Step(name=name, tokens_before=tokens, tokens_after=after))
+        tokens = after
+    whole = Chain(counter.count_text).run(request, level, policy)
+    sent = request if whole is None else whole.request
+    return Account(
+        request=sent,
+        strategy=PASSTHROUGH if whole is None else whole.strategy,
+        steps=steps,
+        changes=_changes(request, sent),
+        original_tokens=original,
+        optimized_tokens=counter.count_prompt(sent),
+    )
+
+
+def _growing_chains(counter: TokenCounter) -> Iterator[tuple[str, Chain]]:
+    yield f"{MASKING}, {TOOL_DESCRIPTIONS}", Chain(counter.count_text, (), ())
+    for count, transform in enumerate(TRANSFORMS, 1):
+        yield transform.name, Chain(counter.count_text, TRANSFORMS[:count], ())
+    for count, reference in enumerate(REFERENCES, 1):
+        yield reference.name, Chain(counter.count_text, TRANSFORMS, REFERENCES[:count])
+
+
+def _changes(request: ChatRequest, sent: ChatRequest) -> list[Change]:
+    changes: list[Change] = []
+    before = split_messages(request.members["messages"]) or []
+    after = split_messages(sent.members["messages"]) or []
+    for at, (old, new) in enumerate(zip(before, after, strict=True)):
+        was, is_now = read_message(old), read_message(new)
+        if old == new or was is None or is_now is None:
+            continue
+        for text, shorter in zip(was.texts(), is_now.texts(), strict=True):
+            if text != shorter and text is not None and shorter is not None:
+                changes.append(Change(message=at, role=was.role, before=text, after=shorter))
+    return changes

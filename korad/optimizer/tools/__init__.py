@@ -1,0 +1,1 @@
+"""Tool definitions with shorter descriptions; names, structure and order stay."""

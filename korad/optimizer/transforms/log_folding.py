@@ -1,0 +1,200 @@
+"""Logs with their repetition left out: some lines of each shape stay, and all that stands out.
+
+Kept are the first two lines and the last one of each shape, errors and warnings with their
+neighbours and stack traces, rare words, far numbers, gaps in a count, and what the question or the
+call names. The order is kept and a note tells how many lines are missing at its place.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain, compress
+
+from korad.optimizer.base import HIGH, MARK, Block, Transform, note
+from korad.optimizer.logs.outliers import outstanding
+from korad.optimizer.logs.shapes import classes_of, is_log, line_end
+from korad.optimizer.recognition.kinds import are_error_lines
+
+_WARNINGS = (
+    *("warn", "alert", "critical", "denied", "refused", "abort"),
+    *("timeout", "time out", "timed out", "timedout"),
+)
+_KLOG_WARNING = re.compile(r"[WEF]\d{4} ")
+_STATUS = re.compile(r"HTTP/[\d.]+\"? 5\d\d\b")
+_WARNED_SHARE = 0.3
+"""If more lines hold such a word it is no warning but the log's subject."""
+_TRACE = (" ", "\t", "Caused by", "...")
+_BEFORE, _AFTER = 1, 2
+_MASK = re.compile(
+    r"\"[^\"\n]*[\d/][^\"\n]*\"|'[^'\n]*[\d/][^'\n]*'"
+    r"|(?<![\w.:/@%+-])[\w.:/@%+-]*\d[\w.:/@%+-]*| {2,}"
+)
+_COARSE = re.compile(
+    r"\"[^\"\n]*\"(?!:)|'[^'\n]*'|(?<![^\s\"'])\S*[\d./_]\S*|\b(?:TRACE|DEBUG|INFO)\b| {2,}"
+)
+_FEW_SHAPES, _SHAPE_SHARE = 8, 30
+_FIRST, _LAST = 2, 1
+_NAMED = re.compile(r"\"([^\"\n]{2,80})\"|'([^'\n]{2,80})'|`([^`\n]{2,80})`|([\w][\w./:@-]*\w)")
+_MOST_NAMED = 24
+_COMMON_LINES, _RARE_LINES = 24, 3
+_LONG_WORD = 5
+_SUPERLATIVE = re.compile(
+    r"(?i)\b(?:slow|fast|long|short|larg|bigg|small|high|low|great|lat|earli)est\b|\bm(?:ax|in)|"
+    r"\bpeak|\bmost\b|\bleast\b"
+)
+_SHORT_RUN_CHARS = 80
+_WORTH = 0.95
+
+
+def fold(block: Block) -> str:
+    """Return the log without the lines that are like others; the text itself if it is none."""
+    text = block.text
+    if MARK in text or not is_log(block):
+        return text
+    eol = line_end(text)
+    lines = text.split(eol)
+    kept = bytearray(len(lines))
+    classes = classes_of(lines)
+    ends = list(accumulate(map(len(eol).__add__, map(len, lines))))
+    _keep_errors(text, lines, classes, ends, kept)
+    _keep_named(text, block, ends, kept)
+    extremes = _SUPERLATIVE.search(block.question) is not None
+    for places in _shapes(lines, classes):
+        for place in (*places[:_FIRST], *places[-_LAST:]):
+            kept[place] = True
+        _keep_outstanding(lines, places, kept, extremes=extremes)
+    made = eol.join(_with_notes(lines, kept))
+    return made if len(made) < len(text) * _WORTH else text
+
+
+def _shapes(lines: Sequence[str], classes: dict[bytes, list[int]]) -> Iterable[list[int]]:
+    """Return the places of the lines of each shape, in order."""
+    shapes = _masked(_MASK, lines, classes)
+    if len(shapes) > _FEW_SHAPES + len(lines) // _SHAPE_SHARE:
+        shapes = _masked(_COARSE, lines, classes)
+    return shapes.values()
+
+
+def _masked(
+    mask: re.Pattern[str], lines: Sequence[str], classes: dict[bytes, list[int]]
+) -> dict[str, list[int]]:
+    found: dict[str, list[list[int]]] = {}
+    for places in classes.values():
+        found.setdefault(mask.sub("\0", lines[places[0]]), []).append(places)
+    return {
+        shape: parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
+        for shape, parts in found.items()
+    }
+
+
+def _keep_errors(
+    text: str,
+    lines: Sequence[str],
+    classes: dict[bytes, list[int]],
+    ends: Sequence[int],
+    kept: bytearray,
+) -> None:
+    traced = bytearray(len(lines))
+    warned = [bisect_right(ends, found.start()) for found in _STATUS.finditer(text)]
+    firsts = [lines[places[0]] for places in classes.values()]
+    are_errors = are_error_lines(firsts)
+    words = "\n".join(firsts).lower()
+    signs = [sign for sign in _WARNINGS if sign in words]
+    for places, first, is_error in zip(classes.values(), firsts, are_errors, strict=True):
+        if is_error:
+            for place in places:
+                _keep_around(lines, place, kept, traced)
+        elif _warns(first, signs):
+            warned += places
+    if len(warned) <= len(lines) * _WARNED_SHARE:
+        for place in warned:
+            _keep_around(lines, place, kept, traced)
+
+
+def _warns(line: str, signs: Sequence[str]) -> bool:
+    """Tell whether a line is a warning; of `_WARNINGS` only the `signs` stand in the log."""
+    if _KLOG_WARNING.match(line):
+        return True
+    words = line.lower()
+    return any(sign in words for sign in signs)
+
+
+def _keep_around(lines: Sequence[str], place: int, kept: bytearray, traced: bytearray) -> None:
+    after = place + 1
+    # A trace that an earlier line began is kept whole already; walking it again were quadratic.
+    while after < len(lines) and not traced[after] and lines[after].startswith(_TRACE):
+        traced[after] = kept[after] = True
+        after += 1
+    # The line after a trace's indented ones is its own: the exception.
+    after += after > place + 1
+    for near in range(max(0, place - _BEFORE), min(len(lines), after + _AFTER)):
+        kept[near] = True
+
+
+def _keep_named(text: str, block: Block, ends: Sequence[int], kept: bytearray) -> None:
+    """Keep the lines that hold an id, a number or a rare word of the question or the call."""
+    for name, most in _names(block):
+        at = text.find(name)
+        hits: list[int] = []
+        while at >= 0 and len(hits) <= most:
+            hits.append(bisect_right(ends, at))
+            at = text.find(name, ends[hits[-1]])
+        if len(hits) <= most:
+            for hit in hits:
+                kept[hit] = True
+
+
+def _names(block: Block) -> list[tuple[str, int]]:
+    """Return what is asked for, and in how many lines it may stand to be kept in all of them."""
+    names: dict[str, int] = {}
+    for source in (block.question[-4000:], block.call[:2000]):
+        for groups in _NAMED.findall(source):
+            quoted, word = "".join(groups[:3]), groups[3]
+            if quoted or any(map(str.isdigit, word)) or not word.isalpha():
+                names[quoted or word] = _COMMON_LINES
+            elif len(word) >= _LONG_WORD:
+                names[word] = _RARE_LINES
+    named = sorted(names.items(), key=lambda entry: -entry[1])
+    return [(name, most) for name, most in named if len(name) > 1][:_MOST_NAMED]
+
+
+def _keep_outstanding(
+    lines: Sequence[str], places: Sequence[int], kept: bytearray, *, extremes: bool
+) -> None:
+    own = [lines[place] for place in places]
+    if own.count(own[0]) == len(own):
+        return
+    if own[0][:1] == "{":
+        rows = [line.replace(', "', ',"').split(',"') for line in own]
+    else:
+        rows = [line.split() for line in own]
+    lengths = list(map(len, rows))
+    for length in set(lengths):
+        those, there = rows, places
+        if lengths.count(length) < len(rows):
+            chosen = [length == size for size in lengths]
+            those, there = list(compress(rows, chosen)), list(compress(places, chosen))
+        for row in outstanding(those, extremes=extremes):
+            kept[there[row]] = True
+
+
+def _with_notes(lines: Sequence[str], kept: bytearray) -> list[str]:
+    made: list[str] = []
+    place = 0
+    while place < len(lines):
+        end = kept.find(0, place)
+        end = len(lines) if end < 0 else end
+        made += lines[place:end]
+        place = kept.find(1, end)
+        place = len(lines) if place < 0 else place
+        left_out = lines[end:place]
+        if sum(map(len, left_out)) > _SHORT_RUN_CHARS:
+            made.append(note(f"{len(left_out)} similar lines left out"))
+        else:
+            made += left_out
+    return made
+
+
+LOG_FOLDING = Transform(name="Log folding", level=HIGH, apply=fold, notes=True)

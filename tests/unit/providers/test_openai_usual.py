@@ -1,0 +1,78 @@
+"""A usual event is recognised by all of its bytes but the text, and by nothing less."""
+
+from __future__ import annotations
+
+import pytest
+
+from korad.providers import openai_usual
+from korad.providers.openai_stream import OpenAIStream
+from korad.providers.openai_usual import UsualEvent
+
+
+def event(text: str, rest: str = "") -> bytes:
+    return (
+        f'data: {{"id":"c","choices":[{{"index":0,"delta":{{"content":"{text}"}},'
+        f'"finish_reason":null}}]{rest}}}\n\n'
+    ).encode()
+
+
+def learned(first: bytes) -> UsualEvent:
+    usual = UsualEvent()
+    usual.learn(first)
+    return usual
+
+
+@pytest.mark.parametrize("text", ["", "b", "two words", "\\n", '\\"', "\\\\", "é", "[DONE]"])
+def test_the_text_of_a_usual_event_is_found(text):
+    assert text.encode() == learned(event("a")).text_in(event(text))
+
+
+def test_padding_may_differ():
+    usual = learned(event("a", ',"obfuscation":"xYz"'))
+
+    assert usual.text_in(event("bc", ',"obfuscation":"Q"')) == b"bc"
+    assert usual.text_in(event("bc", ',"obfuscation":"Q","usage":{}')) is None
+    assert usual.text_in(event("bc")) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"",
+        b"data: [DONE]\n\n",
+        event("b")[:-1],
+        event("b") + b"data: [DONE]\n\n",
+        event("b") + event("c"),
+        event("b", ',"usage":{"prompt_tokens":1}'),
+        event('b","refusal":"c'),
+        event("b\n\ndata: [DONE]\n\n"),
+        event("b\\"),
+        event("b").replace(b'"c"', b'"d"'),
+    ],
+)
+def test_anything_else_is_not_usual(other):
+    assert learned(event("a")).text_in(other) is None
+
+
+def test_nothing_is_usual_before_an_event_with_one_text():
+    assert UsualEvent().text_in(event("a")) is None
+    assert learned(b"data: {}\n\n").text_in(b"data: {}\n\n") is None
+    assert learned(event("a") + event("b")).text_in(event("a")) is None
+
+
+def test_learning_ends():
+    usual = UsualEvent()
+    for number in range(openai_usual.LESSONS_MAX):
+        usual.learn(event("a", f',"n":{number}'))
+    usual.learn(event("a"))
+
+    assert usual.text_in(event("b")) is None
+    assert usual.text_in(event("b", f',"n":{openai_usual.LESSONS_MAX - 1}')) == b"b"
+
+
+def test_a_stream_keeps_the_order_of_usual_and_other_texts():
+    stream = OpenAIStream(strip_usage=False)
+    events = [event("a"), event("b"), event("c") + event("d"), event("e"), event("f", ',"x":1')]
+
+    assert events == [stream.feed(each) for each in events]
+    assert stream.generated_text() == "abcdef"
