@@ -190,7 +190,7 @@ class Exchange:
             # What is sent as it came need not wait for the thread, which others keep busy.
             return level == LEVELS[0]
         chain = self._rooms.chain
-        draft = self._draft = chain.look_up(request, level, destination.cache_policy)
+        draft = self._draft = chain.look_up(request, level, destination.cache_policy, at_once=True)
         if draft is None:
             return True
         if not draft.is_quick:
@@ -209,7 +209,16 @@ class Exchange:
         draft = chain.look_up(self.request, self.level, self.destination.cache_policy)
         if draft is not None:
             chain.finish(draft)
-        self._draft = draft
+            self._compose(draft)
+
+    def _compose(self, draft: Draft) -> None:
+        assert self.key is not None
+        assert self.destination is not None
+        optimized = self._optimized = self._rooms.chain.compose(
+            draft, self.destination.cache_policy, self.key.key_id, self.started_ms
+        )
+        if optimized is not None:
+            self.sent_request = optimized.request
 
     def dispatch(self) -> UpstreamCall:
         """Return the upstream call. Raises ClientError for what the dialect cannot carry."""
@@ -220,13 +229,8 @@ class Exchange:
         assert self._head is not None
         destination = self.destination
         if self._draft is not None:
-            assert self.key is not None
             draft, self._draft = self._draft, None
-            self._optimized = self._rooms.chain.compose(
-                draft, destination.cache_policy, self.key.key_id, self.started_ms
-            )
-            if self._optimized is not None:
-                self.sent_request = self._optimized.request
+            self._compose(draft)
         request, codec = self.sent_request, destination.codec
         body = codec.build_body(request, destination.target)
         adjusted = codec.adjusted(request, body)

@@ -22,6 +22,8 @@ from korad.wire.openai import encode_members
 
 BODY_BYTES_MAX = 1024 * 1024
 """Longest request body that takes part: its key is made on the event loop, 2 us per KiB."""
+MEMBERS_MAX = 1_000
+"""Most members of a body that takes part: no API has as many, and a key sorts them."""
 DECODED_BYTES_MAX = 65_536
 """Longest body whose members are compared as values, not as bytes: that costs 10 us per KiB."""
 ENTRY_BYTES_MAX = 1024 * 1024
@@ -42,7 +44,7 @@ def takes_part(request: ChatRequest, *, asked: bool) -> bool:
     `asked`: it says so itself. Where only its key does, temperature 0 must show that the same
     answer is expected again.
     """
-    if len(request.raw) > BODY_BYTES_MAX:
+    if len(request.raw) > BODY_BYTES_MAX or len(request.members) > MEMBERS_MAX:
         return False
     return asked or _is_zero(request.members.get("temperature"))
 

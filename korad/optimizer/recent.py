@@ -87,6 +87,8 @@ class Recent(Generic[F]):
         while self._bytes > KEPT_BYTES_MAX and self._known:
             _, forgotten = self._known.popitem(last=False)
             self._bytes -= _COPIES * len(forgotten.raw)
+        if not self._known:
+            self._bytes = 0  # what two threads added at once
 
 
 def _power_of_two(size: int) -> int:

@@ -114,7 +114,7 @@ async def _read_body(shell: Shell, request: web.Request) -> bytes:
                 piece = await request.content.readany()
         except TimeoutError:
             raise body_timed_out() from None
-        except web.RequestPayloadError:
+        except (web.RequestPayloadError, ConnectionResetError):
             raise invalid_request("The request body is broken.", code="bad_request") from None
         size += len(piece)
         if size > limit:

@@ -116,3 +116,20 @@ async def test_a_provider_that_goes_on_after_done_is_cut_off(tmp_path):
 
     assert 200 == answer.status
     assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_client_that_leaves_amid_its_body_is_no_error_of_ours(tmp_path, caplog):
+    async with running_proxy(tmp_path) as proxy:
+        noted = asyncio.get_running_loop().create_future()
+        kept = proxy.app._shell.records = Kept()
+        kept.note = noted.set_result
+        head, end, _ = request(chat(), lines=("Expect: 100-continue",)).partition(b"\r\n\r\n")
+        async with RawConnection(proxy.port) as client:
+            client.send(head + end)
+            await client.head()
+            client.send(b'{"model":')
+        async with asyncio.timeout(5):
+            record = await noted
+
+    assert (Outcome.REFUSED, "bad_request") == (record.outcome, record.error_code)
+    assert [] == caplog.records

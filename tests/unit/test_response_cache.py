@@ -75,6 +75,16 @@ def test_a_long_body_takes_no_part_even_if_it_asks(monkeypatch):
     assert not takes_part(request, asked=False)
 
 
+def test_a_body_of_very_many_members_takes_no_part(monkeypatch):
+    request = a_request(b'"temperature":0,')
+    monkeypatch.setattr(response_cache, "MEMBERS_MAX", len(request.members))
+    assert takes_part(request, asked=True)
+
+    monkeypatch.setattr(response_cache, "MEMBERS_MAX", len(request.members) - 1)
+
+    assert not takes_part(request, asked=True)
+
+
 # ── what is the same ─────────────────────────────────────────────────────────────────────────
 
 

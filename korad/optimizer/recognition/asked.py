@@ -10,7 +10,9 @@ _LONGEST_CHARS = 2_000
 
 _INDENTED = re.compile(r"^[ \t]+[^\n]*", re.MULTILINE)
 _QUOTED = re.compile(r"(?<!\w)([\"'`])([^\"'`\n]{3,80})\1(?!\w)")
-_WORD = re.compile(r"[\w@#$](?:[\w.:/@#$+\\-]*\w)?")
+_WORD = re.compile(r"[\w@#$][\w.:/@#$+\\-]*+")
+_NO_END = ".:/@#$+\\-"
+"""Ends no word. Left to the pattern, a row of such signs would take quadratic time."""
 _SPELT_LIKE_A_NAME = re.compile(r"\d|[A-Z]|\w[.:/@#$+\\_-]\w|^[@#$]")
 _JSON_KEY = re.compile(r'"\w+"\s*:')
 
@@ -32,7 +34,7 @@ def asked_for(question: str, call: str) -> tuple[str, ...]:
     question, call = _ends(question), _JSON_KEY.sub(" ", _ends(call))
     asked = dict.fromkeys(match.group(2) for match in _QUOTED.finditer(question))
     for source in (question, call):
-        asked.update(dict.fromkeys(word for word in _WORD.findall(source) if _is_name(word)))
+        asked.update(dict.fromkeys(filter(_is_name, _words(source))))
     return tuple(asked)[:_MOST_TERMS]
 
 
@@ -52,6 +54,10 @@ def _ends(text: str) -> str:
     if len(text) > 2 * _LONGEST_CHARS:
         text = f"{text[:_LONGEST_CHARS]}\n{text[-_LONGEST_CHARS:]}"
     return _INDENTED.sub("", text)
+
+
+def _words(text: str) -> list[str]:
+    return [word.rstrip(_NO_END) for word in _WORD.findall(text)]
 
 
 def _is_name(word: str) -> bool:

@@ -124,7 +124,7 @@ _PAGE = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)*<(?:!doctype html|html)\b",
     re.DOTALL | re.IGNORECASE,
 )
-_TAG = re.compile(r"</?([a-zA-Z][\w:-]*)[^<>]{0,2000}>")
+_TAG = re.compile(r"</?([a-zA-Z][\w:-]*+)[^<>]{0,2000}+>")
 _HTML_TAGS = frozenset(
     """a article b body br button dd div dl dt em footer form h1 h2 h3 h4 head header hr i img input
     label li link main meta nav ol option p section select span strong table tbody td th tr u ul

@@ -16,6 +16,8 @@ from korad.optimizer.recognition.kind_signs import (
 )
 
 ROWS_MIN = 3
+HIT_CHARS_MAX = 400
+"""Finding a hit's path takes quadratic time in a line's length."""
 COLUMN_ROWS_MAX = 25
 WIDTH_MAX = 250
 """Columns are made for a screen; in paragraphs some word stands below another by chance."""
@@ -34,7 +36,8 @@ _LISTED = (_PERMISSIONS, _TREE, _HIT, _SUM)
 def is_listing(sample: Sample) -> bool:
     """Tell whether it lists files: ls, tree, find, grep's hits, checksums."""
     lines = sample.words
-    if any(reaches(MOST, lines, sign.match) for sign in _LISTED):
+    starts = [line[:HIT_CHARS_MAX] for line in lines]
+    if any(reaches(MOST, starts, sign.match) for sign in _LISTED):
         return True
     names = [line for line in lines if " " not in line and "\t" not in line]
     named = share(names, lambda name: "/" in name or "." in name)

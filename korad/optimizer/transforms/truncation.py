@@ -41,7 +41,7 @@ _SHOWS = re.compile(
     r"""(?<![|\w.-])(?<!\|[ ])(?:cat|bat|nl|less|more|head|tail|open(?:_file)?|view(?:_file)?|goto
         |scroll_(?:up|down)|read(?:_?file)?|sed|awk|xxd|od|strings|show_file|get_file\w*|type
         |get-content|curl|wget|fetch|man|git\ (?:show|diff|blame|cat-file)|edit\w*|create
-        |str_replace|jq|decompile|objdump)(?![\w-])|--help\b|\w+_?file\s*\(""",
+        |str_replace|jq|decompile|objdump)(?![\w-])|--help\b|\w_?file\s*\(""",
     re.VERBOSE | re.IGNORECASE,
 )
 _LISTS = re.compile(

@@ -17,7 +17,12 @@ from korad.optimizer import (
     context as context_module,
 )
 from korad.optimizer.base import HIGH, LOW, MEDIUM, Transform
-from korad.optimizer.chain import CACHE_MARKS, MASKING, TOOL_DESCRIPTIONS
+from korad.optimizer.chain import (
+    CACHE_MARKS,
+    INLINE_MESSAGES_MAX,
+    MASKING,
+    TOOL_DESCRIPTIONS,
+)
 from korad.optimizer.forms import INLINE_BYTES_MAX
 from korad.optimizer.masking import MASK_NOTE
 from korad.wire.openai import parse_chat_request
@@ -412,6 +417,34 @@ def test_a_conversation_whose_context_is_forgotten_is_not_quick(monkeypatch):
     assert draft_of(chain, old).is_quick
     assert draft_of(chain, old, assistant("ok")).is_quick
     assert not draft_of(chain, old, assistant("ok"), user("And what now? " * 80)).is_quick
+
+
+@pytest.mark.parametrize("policy", [NO_CACHE_POLICY, MARKS])
+def test_many_new_messages_are_not_looked_at_on_the_event_loop(policy):
+    messages = [user(PROSE)] + [user("Hi")] * INLINE_MESSAGES_MAX
+    more = request(*messages)
+    chain = chain_of(cutting())
+
+    assert not chain.look_up(more, "medium", policy, at_once=True).is_quick
+    assert not chain.look_up(more, "medium", policy, at_once=True).keys
+    assert chain.look_up(more, "medium", policy).keys
+    assert chain.look_up(request(*messages[:-1]), "medium", policy, at_once=True).keys
+
+
+@pytest.mark.parametrize(("policy", "is_quick"), [(NO_CACHE_POLICY, True), (MARKS, False)])
+def test_many_known_messages_are_looked_at_for_marks_elsewhere(policy, is_quick):
+    prompt = request(user(PROSE), *[user("Hi")] * INLINE_MESSAGES_MAX)
+    chain = chain_of(cutting())
+    chain.run(prompt, "medium", policy)
+
+    assert is_quick is chain.look_up(prompt, "medium", policy, at_once=True).is_quick
+
+
+def test_notes_count_messages_that_cannot_be_read():
+    odd = {"role": "tool", "content": {"rows": 1}}
+    texts = texts_after(Chain(words), result("a", "short"), odd, *conversation(2))
+
+    assert "as in tool result 3 above" in texts[6]
 
 
 def test_tools_that_are_new_are_not_quick():

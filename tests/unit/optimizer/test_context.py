@@ -172,6 +172,7 @@ def test_a_context_belongs_to_whoever_takes_it():
 
 def test_the_contexts_used_last_are_kept(monkeypatch):
     monkeypatch.setattr(context_module, "CONTEXT_CHARS_MAX", 100)
+    monkeypatch.setattr(context_module, "CONTEXT_OWN_CHARS", 0)
     contexts = Contexts()
     for key in (b"a", b"b", b"c"):
         contexts.keep(key, holding(33))
@@ -185,6 +186,7 @@ def test_the_contexts_used_last_are_kept(monkeypatch):
 
 def test_a_context_that_is_replaced_makes_room(monkeypatch):
     monkeypatch.setattr(context_module, "CONTEXT_CHARS_MAX", 100)
+    monkeypatch.setattr(context_module, "CONTEXT_OWN_CHARS", 0)
     contexts = Contexts()
     contexts.keep(b"a", holding(40))
     for _ in range(10):
@@ -196,9 +198,36 @@ def test_a_context_that_is_replaced_makes_room(monkeypatch):
 
 def test_a_context_larger_than_the_room_is_not_kept(monkeypatch):
     monkeypatch.setattr(context_module, "CONTEXT_CHARS_MAX", 100)
+    monkeypatch.setattr(context_module, "CONTEXT_OWN_CHARS", 0)
     contexts = Contexts()
     contexts.keep(b"a", holding(101))
     contexts.keep(b"b", holding(100))
 
     assert b"a" not in contexts
     assert b"b" in contexts
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        lambda: after(message("user", "x")),
+        lambda: after(calling("c", "write", "x" * 100_000)),
+        lambda: after(message("tool", "1\n" * 150)),
+    ],
+)
+def test_what_is_not_text_takes_room_too(monkeypatch, small):
+    monkeypatch.setattr(context_module, "CONTEXT_CHARS_MAX", 1_000_000)
+    contexts = Contexts()
+    for number in range(2_500):
+        contexts.keep(b"%d" % number, small())
+
+    assert b"0" not in contexts
+    assert b"2499" in contexts
+
+
+def test_a_message_that_cannot_be_read_is_counted():
+    context = after(message("tool", "short"))
+    context.count("tool")
+    context.close(message("tool", LONG), [LONG])
+
+    assert "tool result 3" == context.seen.whole(LONG)

@@ -102,3 +102,9 @@ def test_the_regions_together_are_the_text(text):
 
     assert text == "".join(region.text for region in regions)
     assert all(region.text for region in regions) or len(regions) == 1
+
+
+def test_of_a_language_the_beginning_is_kept():
+    regions = split(f"```{'x' * 10_000}\nfenced\n```")
+
+    assert ["x" * 64] == [each.fence for each in regions if each.fence is not None]
