@@ -29,7 +29,7 @@ text{font:12px system-ui,'Segoe UI','DejaVu Sans',sans-serif;fill:#1c2128}
 .soft{fill:#59636e}.name{font-weight:600}.end{text-anchor:end}.mid{text-anchor:middle}
 .bad{fill:#b3261e;font-weight:600}.page{fill:#ffffff}.band{fill:#f3f5f7}
 .grid{stroke:#d5dae0;stroke-width:1}.axis{stroke:#8a949e;stroke-width:1}
-.low{fill:#4c9be8}.medium{fill:#2aa17c}.high{fill:#e09a2b}.extreme{fill:#c8577a}.off{fill:#8a949e}
+.low{fill:#4c9be8}.medium{fill:#2aa17c}.high{fill:#e09a2b}.extreme{fill:#8a6fc4}.off{fill:#8a949e}
 .ideal{stroke:#1c2128;stroke-width:2}.pale{fill-opacity:.45}.loss{fill:#b3261e}
 @media (prefers-color-scheme:dark){
 text{fill:#e6e9ed}.soft{fill:#9aa5b1}.bad{fill:#ff8a80}.page{fill:#14181d}.band{fill:#1d2229}

@@ -20,7 +20,7 @@ from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.config import Settings
 from korad.domain.chat import ChatRequest
 from korad.domain.money import Price
-from korad.errors import ClientError
+from korad.errors import ClientError, invalid_request
 from korad.optimizer import LEVELS, NO_CACHE_POLICY, CachePolicy, TokenCounter
 from korad.optimizer.account import Account, account
 from korad.wire.openai import encode_members, parse_chat_request
@@ -35,7 +35,10 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("optimize", help=_SUMMARY, description=_SUMMARY)
     parser.add_argument("file", metavar="FILE", help="a chat-completions request body; - is stdin")
     parser.add_argument(
-        "--level", choices=LEVELS, help="savings level (default: the configured one)"
+        "--level",
+        type=str.lower,
+        choices=LEVELS,
+        help="savings level (default: the configured one)",
     )
     parser.add_argument("--diff", action="store_true", help="show the texts that change")
     parser.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
@@ -47,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(args)
     try:
         raw = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
+        if not raw.strip():
+            raise invalid_request("The request is empty.", code="invalid_json")
         request = parse_chat_request(raw)
         counter = TokenCounter(load_encode(settings.state_dir))
     except (OSError, ClientError, TokenizerError) as error:
@@ -104,7 +109,7 @@ def _as_text(told: Account, price: Price | None, level: str) -> Iterator[str]:
             [name.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))]
         ).rstrip()
     if price is None:
-        yield "(the model has no known price: savings in tokens only)"
+        yield "(this model has no known price: savings in tokens only; korad would refuse it)"
 
 
 def _usd(before: int, after: int, price: Price | None) -> str:
@@ -115,7 +120,8 @@ def _usd(before: int, after: int, price: Price | None) -> str:
 
 def _diff(told: Account) -> Iterator[str]:
     for change in told.changes:
-        title = f"message {change.message} ({change.role})"
+        place = "" if change.message is None else f"message {change.message} "
+        title = f"{place}({change.role})" if place else "tool definitions"
         yield "\n"
         for line in unified_diff(
             change.before.split("\n"),

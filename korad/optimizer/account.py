@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from korad.domain.chat import ChatRequest
 from korad.domain.value import value
 from korad.optimizer.caching.breakpoints import NO_CACHE_POLICY, CachePolicy
-from korad.optimizer.chain import MASKING, PASSTHROUGH, TOOL_DESCRIPTIONS, Chain
+from korad.optimizer.chain import PASSTHROUGH, Chain
 from korad.optimizer.messages import read_message, split_messages
 from korad.optimizer.tokens import TokenCounter
 from korad.optimizer.transforms import REFERENCES, TRANSFORMS
@@ -26,8 +28,8 @@ class Step:
 class Change:
     """A text that changed."""
 
-    message: int
-    """Its message's place in the request, from 0."""
+    message: int | None
+    """Its message's place in the request, from 0; None: the tool definitions."""
     role: str
     before: str
     after: str
@@ -56,8 +58,11 @@ def account(
     original = counter.count_prompt(request)
     steps: list[Step] = []
     tokens = original
-    for name, chain in _growing_chains(counter):
+    for given_name, chain in _growing_chains(counter):
         optimized = chain.run(request, level)
+        name = given_name
+        if optimized is not None and not name:
+            name = optimized.strategy.rpartition(" (")[0]
         after = original if optimized is None else counter.count_prompt(optimized.request)
         if after != tokens:
             steps.append(Step(name=name, tokens_before=tokens, tokens_after=after))
@@ -75,7 +80,8 @@ def account(
 
 
 def _growing_chains(counter: TokenCounter) -> Iterator[tuple[str, Chain]]:
-    yield f"{MASKING}, {TOOL_DESCRIPTIONS}", Chain(counter.count_text, (), ())
+    # What concerns whole messages and the tools is no transform; its strategy names it.
+    yield "", Chain(counter.count_text, (), ())
     for count, transform in enumerate(TRANSFORMS, 1):
         yield transform.name, Chain(counter.count_text, TRANSFORMS[:count], ())
     for count, reference in enumerate(REFERENCES, 1):
@@ -84,13 +90,17 @@ def _growing_chains(counter: TokenCounter) -> Iterator[tuple[str, Chain]]:
 
 def _changes(request: ChatRequest, sent: ChatRequest) -> list[Change]:
     changes: list[Change] = []
+    tools, shorter = request.members.get("tools"), sent.members.get("tools")
+    if tools is not None and shorter is not None and bytes(tools) != bytes(shorter):
+        pretty = [msgspec.json.format(bytes(each), indent=2).decode() for each in (tools, shorter)]
+        changes.append(Change(message=None, role="tools", before=pretty[0], after=pretty[1]))
     before = split_messages(request.members["messages"]) or []
     after = split_messages(sent.members["messages"]) or []
     for at, (old, new) in enumerate(zip(before, after, strict=True)):
         was, is_now = read_message(old), read_message(new)
         if old == new or was is None or is_now is None:
             continue
-        for text, shorter in zip(was.texts(), is_now.texts(), strict=True):
-            if text != shorter and text is not None and shorter is not None:
-                changes.append(Change(message=at, role=was.role, before=text, after=shorter))
+        for text, now in zip(was.texts(), is_now.texts(), strict=True):
+            if text != now and text is not None and now is not None:
+                changes.append(Change(message=at, role=was.role, before=text, after=now))
     return changes

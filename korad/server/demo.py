@@ -6,19 +6,22 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import uvloop
 
+from korad.adapters.tokenizer import load_encode
 from korad.simulator import Simulator
 
 _ADDRESSES = 2
 """What the child tells its parent: one base URL per dialect."""
 
 
-def start_simulator() -> tuple[str, str, Callable[[], None]]:
+def start_simulator(state_dir: Path) -> tuple[str, str, Callable[[], None]]:
     """Fork a simulator; return its OpenAI and Anthropic base URLs and a function that ends it.
 
-    Call it before any thread or event loop exists.
+    It counts tokens as korad does, so that what a demo says it saved is what its bill says. Call
+    this before any thread or event loop exists; `state_dir` is where the tokenizer is unpacked.
     """
     told_read, told_write = os.pipe()
     alive_read, alive_write = os.pipe()
@@ -29,7 +32,7 @@ def start_simulator() -> tuple[str, str, Callable[[], None]]:
         code = 1
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_simulate(told_write, alive_read))
+                runner.run(_simulate(state_dir, told_write, alive_read))
             code = 0
         finally:
             os._exit(code)
@@ -47,14 +50,15 @@ def start_simulator() -> tuple[str, str, Callable[[], None]]:
     return lines[0], lines[1], stop
 
 
-async def _simulate(told_write: int, alive_read: int) -> None:
+async def _simulate(state_dir: Path, told_write: int, alive_read: int) -> None:
     # The parent decides when a demo ends: an interrupt at the terminal reaches both, and the
     # answers under way still need their provider.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     over = asyncio.Event()
     asyncio.get_running_loop().add_reader(alive_read, over.set)
-    async with Simulator(demo=True) as simulator:
+    encode = load_encode(state_dir)
+    async with Simulator(demo=True, count=lambda text: len(encode(text))) as simulator:
         os.write(
             told_write, f"{simulator.openai_base_url}\n{simulator.anthropic_base_url}\n".encode()
         )

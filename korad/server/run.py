@@ -25,7 +25,8 @@ def serve(settings: Settings) -> int:
     logging.basicConfig(stream=sys.stderr, format="korad: %(levelname)s %(message)s")
     stop_demo: Callable[[], None] | None = None
     if settings.demo:
-        openai_url, anthropic_url, stop_demo = start_simulator()
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        openai_url, anthropic_url, stop_demo = start_simulator(settings.state_dir)
         settings = demo_settings(settings, openai_url, anthropic_url)
     try:
         return _serve(settings)

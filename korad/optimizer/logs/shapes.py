@@ -21,7 +21,7 @@ MIN_LINES = 20
 Row = tuple[int, list[str], tuple[int, ...]]
 """A line's place in the log, its words, and the blanks before each word and after the last."""
 
-_FENCES = (None, "", "log", "logs", "text", "txt", "plain", "plaintext", "console", "output")
+_PASTED = ("", "log", "logs", "text", "txt", "plain", "plaintext", "console", "output")
 _POINT = re.compile(r"\s*(?:[-*+\u2022]|\d{1,3}[.)]|\(?[a-z\d]{1,2}\)) ")
 _SENTENCE = re.compile(r"[A-Z][a-z']* (?=..)")
 _HEAD_CHARS = 4_000
@@ -59,10 +59,13 @@ class Group:
 
 
 def is_log(block: Block) -> bool:
-    """Tell whether the block is evidently a log of at least `MIN_LINES` lines."""
+    """Tell whether the block is evidently a log of at least `MIN_LINES` lines.
+
+    A user's log is one only in a fence: elsewhere notes would stand among the user's own words.
+    """
     text = block.text
     ends = text.count("\n")
-    if ends < MIN_LINES - 1 or (block.role != TOOL and block.fence not in _FENCES):
+    if ends < MIN_LINES - 1 or (block.role != TOOL and block.fence not in _PASTED):
         return False
     if "\r\n" in text and text.count("\r\n") != ends:
         return False
