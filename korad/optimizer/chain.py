@@ -43,7 +43,7 @@ CACHE_MARKS = "Prompt cache"
 
 INLINE_KNOWN_BYTES_MAX = 262_144
 """Longest prompt that is looked up on the event loop: digests take 0.25 ms of it."""
-INLINE_MESSAGES_MAX = 1_000
+INLINE_MESSAGES_MAX = 400
 """Most messages that are new, or looked at for cache marks, on the event loop: 2 to 5 us each."""
 TOOLS_BYTES_MAX = 8 * 1024 * 1024
 """Memory for tools with shorter descriptions."""
@@ -92,13 +92,12 @@ class Chain:
         if not grade:
             return None
         raw = bytes(request.members["messages"])
-        if (
-            len(raw) < USER_MESSAGE_BYTES_MIN
+        is_text_only = not policy.is_used and (grade < HIGH or "tools" not in request.members)
+        if is_text_only and (
             # `find`: on bytes, `in` raises and clears an exception inside.
-            and raw.find(b"tool") < 0
-            and raw.find(b"function") < 0
-            and not policy.is_used
-            and not (grade >= HIGH and "tools" in request.members)
+            raw.find(b"tool") < 0 and raw.find(b"function") < 0
+            if len(raw) < USER_MESSAGE_BYTES_MIN
+            else self._forms.are_plain(grade, raw)
         ):
             return None
         draft = Draft(request=request, level=grade, raw=raw, tools_key=_tools_key(request, grade))

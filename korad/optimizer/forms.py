@@ -33,6 +33,10 @@ class Forms:
         self._contexts = Contexts()
         self._recent: Recent[Form] = Recent()
 
+    def are_plain(self, level: int, raw: bytes) -> bool:
+        """Return whether the prompt in `raw` was seen lately, and nothing in it can change."""
+        return self._recent.holds_plain(level, raw)
+
     def recall(self, draft: Draft) -> bytes:
         """Begin `draft` with the messages it shares with a recent one; return the array of more."""
         found = None if draft.level == EXTREME else self._recent.find(draft.level, draft.raw)
@@ -94,7 +98,14 @@ class Forms:
     def keep(self, draft: Draft) -> None:
         """Remember a whole prompt, for the request that repeats or continues it."""
         if draft.level != EXTREME and not draft.is_repeated:
-            self._recent.keep(draft.level, draft.raw, draft.messages, draft.keys, draft.forms)
+            self._recent.keep(
+                draft.level,
+                draft.raw,
+                draft.messages,
+                draft.keys,
+                draft.forms,
+                is_plain=all(form.raw is None for form in draft.forms),
+            )
 
     def _context_before(self, draft: Draft, at: int) -> Context:
         """Return the context of the message at `at`: one kept for its conversation, caught up."""

@@ -34,6 +34,8 @@ class Known(Fact, Generic[F], frozen=True):
     messages: Sequence[bytes]
     keys: Sequence[bytes]
     forms: Sequence[F]
+    is_plain: bool
+    """All messages go upstream as they came."""
 
     def rest_of(self, raw: bytes) -> bytes | None:
         """Return the messages that `raw` has beyond these, as an array; None: it is another."""
@@ -67,6 +69,19 @@ class Recent(Generic[F]):
                 return known, rest
         return None
 
+    def holds_plain(self, level: int, raw: bytes) -> bool:
+        """Return whether the very prompt in `raw` is kept and goes upstream as it came."""
+        size = len(raw)
+        if size < PROMPT_BYTES_MIN:
+            return False
+        known = self._known.get(_key(level, raw, _power_of_two(size)))
+        return (
+            known is not None
+            and known.is_plain
+            and len(known.raw) == size - 1
+            and raw.startswith(known.raw)
+        )
+
     def keep(
         self,
         level: int,
@@ -74,6 +89,8 @@ class Recent(Generic[F]):
         messages: Sequence[bytes],
         keys: Sequence[bytes],
         forms: Sequence[F],
+        *,
+        is_plain: bool,
     ) -> None:
         """Keep the prompt in `raw`; the one it continues makes room for it."""
         head = raw[:-1].rstrip()
@@ -82,7 +99,9 @@ class Recent(Generic[F]):
             return
         key = _key(level, head, _power_of_two(size))
         before = self._known.pop(key, None)
-        self._known[key] = Known(raw=head, messages=messages, keys=keys, forms=forms)
+        self._known[key] = Known(
+            raw=head, messages=messages, keys=keys, forms=forms, is_plain=is_plain
+        )
         self._bytes += _COPIES * (size - (0 if before is None else len(before.raw)))
         while self._bytes > KEPT_BYTES_MAX and self._known:
             _, forgotten = self._known.popitem(last=False)

@@ -20,9 +20,16 @@ def array_of(messages, between=b","):
     return b"[" + between.join(messages) + b"]"
 
 
-def kept(recent, messages, level=2, between=b","):
+def kept(recent, messages, level=2, between=b",", *, is_plain=False):
     keys = [b"%d" % n for n in range(len(messages))]
-    recent.keep(level, array_of(messages, between), messages, keys, list(range(len(messages))))
+    recent.keep(
+        level,
+        array_of(messages, between),
+        messages,
+        keys,
+        list(range(len(messages))),
+        is_plain=is_plain,
+    )
 
 
 @pytest.mark.parametrize("before", [4, 7, 30, 59])
@@ -54,7 +61,7 @@ def test_a_pretty_array_is_recognised_too():
     recent: Recent[int] = Recent()
     messages = a_conversation(9)
     raw = b"[\n  " + b",\n  ".join(messages) + b"\n]"
-    recent.keep(2, raw, messages, [b"k"] * 9, [0] * 9)
+    recent.keep(2, raw, messages, [b"k"] * 9, [0] * 9, is_plain=False)
     longer = raw[:-2] + b",\n  " + a_conversation(10)[9] + b"\n]"
     found = recent.find(2, longer)
 
@@ -99,3 +106,17 @@ def test_what_was_kept_first_is_forgotten_when_there_is_too_much(monkeypatch):
     assert recent.find(2, array_of(many[0])) is None
     assert recent.find(2, array_of(many[-1])) is not None
     assert recent._bytes <= 100_000
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_only_the_very_prompt_is_known_to_be_plain(is_plain):
+    recent: Recent[int] = Recent()
+    messages = a_conversation(9)
+    kept(recent, messages, is_plain=is_plain)
+    other = [*messages[:4], messages[4].replace(b"xxx", b"xyx", 1), *messages[5:]]
+
+    assert recent.holds_plain(2, array_of(messages)) is is_plain
+    assert not recent.holds_plain(3, array_of(messages))
+    assert not recent.holds_plain(2, array_of(other))
+    assert not recent.holds_plain(2, array_of(a_conversation(10)))
+    assert not recent.holds_plain(2, array_of(messages[:1]))
