@@ -12,6 +12,8 @@ CLEAR_SHARE = 16
 counted whole."""
 COUNTED_CHARS_MAX = 2_048
 """Longer texts are judged by samples: counting 100 KB takes 6 ms, estimating it 0.1."""
+COUNTED_IN_DOUBT_CHARS_MAX = 16_384
+"""Still longer texts are not counted in doubt either: it would take longer than the transforms."""
 _SAMPLES, _SAMPLE_CHARS = 8, 256
 
 # Tokens of o200k per hundred characters of a kind, measured on English, JSON, logs and Python.
@@ -35,6 +37,9 @@ def pays(old: str, new: str, count: Callable[[str], int], *, exact: bool) -> boo
         before, after = _sampled_tokens(old, count), _sampled_tokens(new, count)
         if (before - after) * CLEAR_SHARE >= before:
             return _is_gain(before, after, exact=exact)
+        if len(old) > COUNTED_IN_DOUBT_CHARS_MAX:
+            # A re-encoding leaves out blanks only: that its samples are not clearly dearer will do.
+            return exact and (after - before) * CLEAR_SHARE < before
     return _is_gain(count(old), count(new), exact=exact)
 
 

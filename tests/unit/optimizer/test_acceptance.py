@@ -49,11 +49,20 @@ def test_of_longer_texts_only_samples_are_counted_where_they_are_clear():
 
 
 def test_in_doubt_a_longer_text_is_counted_whole():
-    old, new = "some words of prose " * 1_000, "some words of prose " * 980
+    old, new = "some words of prose " * 400, "some words of prose " * 392
     counted = []
 
     assert pays(old, new, lambda text: counted.append(text) or words(text), exact=True)
     assert [old, new] == counted[-2:]
+
+
+def test_in_doubt_the_longest_texts_change_only_if_nothing_can_be_lost():
+    old, new = "some words of prose " * 1_000, "some words of prose " * 980
+    counted = []
+
+    assert pays(old, new, lambda text: counted.append(text) or words(text), exact=True)
+    assert not pays(old, new, words, exact=False)
+    assert old not in counted
 
 
 @pytest.mark.parametrize("exact", [False, True])
