@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -187,6 +188,23 @@ async def test_a_demo_answers_without_any_configuration(tmp_path):
         code = await korad.end()
 
     assert (200, 0) == (answer.status, code)
+
+
+async def test_a_demo_says_what_the_readme_shows_of_the_cache_and_of_a_streams_end(tmp_path):
+    count = [{"role": "user", "content": "Count to 10"}]
+    key, lines = "sk-bf-YOUR_VIRTUAL_KEY", ("X-Korad-Cache: on",)
+    async with served(tmp_path, "[server]\nport = 0\n", "--demo") as korad:
+        streamed = await ask(korad.port, request(chat(messages=count, stream=True), key=key))
+        for _ in range(2):
+            told = await ask(korad.port, request(chat(messages=count), key=key, lines=lines))
+        await korad.end()
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = re.search(r"```text\n(X-Korad-Original-Tokens: .*?)Age: ", readme, re.DOTALL)[1]
+    ends = re.search(r"\n(: korad billed=\S+ savings=\S+ )", readme)[1]
+
+    assert ends.encode() in streamed.body
+    for name, value in (line.split(": ", 1) for line in shown.splitlines()):
+        assert value == told.headers[name.lower()]
 
 
 async def run(tmp_path, *words):
