@@ -69,20 +69,7 @@ class Relay:
 
     def start(self, head: RequestHead, body: bytes) -> None:
         """Take a whole request and send it upstream, or answer why not."""
-        shell, exchange = self._shell, self._exchange
-        try:
-            if shell.draining or shell.inflight > shell.inflight_max:
-                self._close = True
-                shell.refuse()
-            exchange.admit(head, body)
-            if exchange.recording is None:
-                self._optimize()
-            else:
-                shell.answers.find(exchange.recording.key, exchange.started_ms, self._looked_up)
-        except KoradError as error:
-            self._refuse(error, Outcome.REFUSED)
-        except Exception:  # noqa: BLE001 - our bug: logged and answered there
-            self._bug()
+        self._attempt(self._take, head, body)
 
     def refuse(self, error: KoradError) -> None:
         """Answer a request that cannot even be taken (too large, not readable)."""
@@ -193,6 +180,18 @@ class Relay:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
+    def _take(self, head: RequestHead, body: bytes) -> None:
+        """Admit a request, and look for a stored answer if it may have one."""
+        shell, exchange = self._shell, self._exchange
+        if shell.draining or shell.inflight > shell.inflight_max:
+            self._close = True
+            shell.refuse()
+        exchange.admit(head, body)
+        if exchange.recording is None:
+            self._optimize()
+        else:
+            shell.answers.find(exchange.recording.key, exchange.started_ms, self._looked_up)
+
     def _looked_up(self, stored: StoredAnswer | None) -> None:
         """Go on with what the response cache has."""
         if self._settled:
@@ -200,7 +199,7 @@ class Relay:
         if stored is None:
             self._attempt(self._optimize)
         else:
-            self._attempt(lambda: self._replay(stored))
+            self._attempt(self._replay, stored)
 
     def _optimize(self) -> None:
         """Make the prompt smaller, here or in a thread, and send it."""
@@ -219,10 +218,10 @@ class Relay:
         else:
             self._attempt(self._dispatch)
 
-    def _attempt(self, step: Callable[[], None]) -> None:
+    def _attempt(self, step: Callable[..., None], *given: object) -> None:
         """Take a step towards the provider, or answer why not."""
         try:
-            step()
+            step(*given)
         except KoradError as error:
             self._refuse(error, Outcome.REFUSED)
         except Exception:  # noqa: BLE001 - our bug: logged and answered there
