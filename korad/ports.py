@@ -8,6 +8,7 @@ from typing import Protocol
 from korad.domain.answer import StoredAnswer
 from korad.domain.exchange import ExchangeRecord
 from korad.domain.identity import VirtualKey
+from korad.domain.limits import Admission, HoldRequest
 from korad.domain.value import value
 
 
@@ -41,6 +42,25 @@ class AnswerStore(Protocol):
 
     def put(self, key: bytes, answer: StoredAnswer) -> None:
         """Keep `answer` under `key`, or do not: the store decides what it has room for."""
+        ...
+
+
+class Limiter(Protocol):
+    """Who decides whether a key with limits may spend. No call blocks or raises."""
+
+    def reserve(self, ask: HoldRequest, then: Callable[[Admission], None]) -> None:
+        """Call `then` on the event loop, at once or within the deadline, exactly once."""
+        ...
+
+    def extend(self, ask: HoldRequest, extra_nano_usd: int, then: Callable[[int], None]) -> None:
+        """Make a hold larger; `then` gets by how many nano-USD it grew, 0 where it may not."""
+        ...
+
+    def release(self, ask: HoldRequest, used_tokens: int) -> None:
+        """Say that the exchange is over: it no longer counts as under way.
+
+        The tokens it did not use are given back. Its money stays held until its event is settled.
+        """
         ...
 
 

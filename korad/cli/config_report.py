@@ -13,9 +13,14 @@ from typing import Any
 from korad.billing.pricebook import PriceBook
 from korad.config import Settings, format_base_url
 from korad.domain.money import CLASSES, PRICE_DECIMALS, Price
+from korad.domain.secret import Secret
 from korad.domain.upstream import Provider
 
 _MARGIN_DECIMALS = 4
+_NANO_DECIMALS = 9
+_SECTIONS = (
+    "server", "billing", "optimizer", "cache", "redis", "limits", "keys", "ledger", "admin",
+)  # fmt: skip
 _DEMO_TEXT = (
     "demo: no provider is called, every model is the built-in simulator.\n"
     "  Set OPENAI_API_KEY or another provider's key, or name a provider in korad.toml, to leave it."
@@ -29,9 +34,20 @@ def describe_settings(settings: Settings) -> dict[str, Any]:
         "state_dir": str(settings.state_dir),
         "demo": settings.demo,
         "server": asdict(settings.server),
-        "billing": {"margin": _decimal(settings.billing.margin_bp, _MARGIN_DECIMALS)},
+        "billing": {
+            "margin": _decimal(settings.billing.margin_bp, _MARGIN_DECIMALS),
+            **_without(asdict(settings.billing), "margin_bp"),
+        },
         "optimizer": asdict(settings.optimizer),
         "cache": asdict(settings.cache),
+        "redis": _hiding_secrets(asdict(settings.redis)),
+        "limits": {
+            "exposure_usd": _decimal(settings.limits.exposure_nano_usd, _NANO_DECIMALS),
+            **_without(asdict(settings.limits), "exposure_nano_usd"),
+        },
+        "keys": asdict(settings.keys),
+        "ledger": _hiding_secrets(asdict(settings.ledger)),
+        "admin": asdict(settings.admin),
         "providers": {
             name: _describe_provider(row, settings) for name, row in settings.providers.items()
         },
@@ -77,7 +93,7 @@ def settings_text(report: Mapping[str, Any]) -> str:
         "aliases", ((alias, "->", model) for alias, model in report["aliases"].items())
     )
     lines += _section("prices of your own, USD per million tokens", _price_rows(report["prices"]))
-    for section in ("server", "billing", "optimizer", "cache"):
+    for section in _SECTIONS:
         lines += _section(
             f"[{section}]", ((key, _shown(raw)) for key, raw in report[section].items())
         )
@@ -118,6 +134,15 @@ def _describe_price(price: Price) -> dict[str, str]:
     }
 
 
+def _without(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: held for key, held in fields.items() if key != name}
+
+
+def _hiding_secrets(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with only the fact told that a URL is set: it may hold a password."""
+    return {key: "set" if isinstance(held, Secret) else held for key, held in fields.items()}
+
+
 def _decimal(number: int, places: int) -> str:
     """Return number / 10**places as text: two decimals, or as many as it takes."""
     whole, _, decimals = f"{Decimal(number).scaleb(-places):f}".partition(".")
@@ -154,4 +179,4 @@ def _columns(rows: list[Sequence[str]]) -> list[str]:
 
 
 def _shown(raw: object) -> str:
-    return str(raw).lower() if isinstance(raw, bool) else f"{raw}"
+    return str(raw).lower() if isinstance(raw, bool) or raw is None else f"{raw}"

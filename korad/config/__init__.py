@@ -12,9 +12,14 @@ from korad.config.loader import load_settings
 from korad.config.problems import ConfigError
 from korad.config.scalars import LEVELS
 from korad.config.settings import (
+    AdminSettings,
     BillingSettings,
     CacheSettings,
+    KeysSettings,
+    LedgerSettings,
+    LimitsSettings,
     OptimizerSettings,
+    RedisSettings,
     ServerSettings,
     Settings,
 )
@@ -22,10 +27,15 @@ from korad.config.sources import read_environment
 
 __all__ = [
     "LEVELS",
+    "AdminSettings",
     "BillingSettings",
     "CacheSettings",
     "ConfigError",
+    "KeysSettings",
+    "LedgerSettings",
+    "LimitsSettings",
     "OptimizerSettings",
+    "RedisSettings",
     "ServerSettings",
     "Settings",
     "demo_settings",

@@ -15,18 +15,26 @@ from korad.config.provider_rows import ProviderReader
 from korad.config.scalar_reader import ScalarReader
 from korad.config.scalars import SCALARS
 from korad.config.settings import (
+    AdminSettings,
     BillingSettings,
     CacheSettings,
+    KeysSettings,
+    LedgerSettings,
+    LimitsSettings,
     OptimizerSettings,
+    RedisSettings,
     ServerSettings,
     Settings,
 )
 from korad.config.sources import default_state_dir, expand_folder, find_config_file, read_document
 
-RESERVED_VARIABLES = frozenset({"KORAD_CONFIG", "KORAD_REDIS_URL"})
+RESERVED_VARIABLES = frozenset({"KORAD_CONFIG"})
 """Variables with korad's prefix that are no settings."""
 
-_TABLES = ("server", "billing", "optimizer", "cache", "providers", "aliases", "prices")
+_TABLES = (
+    "server", "billing", "optimizer", "cache", "redis", "limits", "keys", "ledger", "admin",
+    "providers", "aliases", "prices",
+)  # fmt: skip
 # Until the simulator listens there is nowhere to go; RFC 6761 has this name resolve never.
 _NOWHERE = "http://simulator.invalid/v1"
 
@@ -70,6 +78,11 @@ def load_settings(
         billing=BillingSettings(**scalars.sections["billing"]),
         optimizer=OptimizerSettings(**scalars.sections["optimizer"]),
         cache=CacheSettings(**scalars.sections["cache"]),
+        redis=RedisSettings(**scalars.sections["redis"]),
+        limits=LimitsSettings(**scalars.sections["limits"]),
+        keys=KeysSettings(**scalars.sections["keys"]),
+        ledger=LedgerSettings(**scalars.sections["ledger"]),
+        admin=AdminSettings(**scalars.sections["admin"]),
         providers=rows.enabled,
         aliases=aliases,
         prices=prices,

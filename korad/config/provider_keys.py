@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from korad.config.scalars import Choice, Flag, Kind, Seconds, Text, WholeNumber
-from korad.domain.upstream import AuthScheme, Dialect
+from korad.domain.upstream import AuthScheme, Dialect, OnDisconnect
 from korad.domain.value import value
 
 _QUERY = re.compile(r"[!-~]*")
@@ -65,6 +65,9 @@ PROVIDER_KEYS: dict[str, Kind] = {
     "gateway": Flag(),
     "free": Flag(),
     "query": Query(),
+    "on_disconnect": Choice(words=tuple(policy.value for policy in OnDisconnect)),
+    "drain_timeout_s": Seconds(),
+    "drains_max": WholeNumber(least=0, most=1_000_000),
 }
 
 

@@ -18,7 +18,7 @@ from korad.config.known_providers import (
 )
 from korad.config.problems import Problems, suggestion
 from korad.config.provider_keys import PROVIDER_KEYS, read_headers
-from korad.domain.upstream import AuthScheme, Dialect, Provider, Timeouts
+from korad.domain.upstream import AuthScheme, Dialect, OnDisconnect, Provider, Timeouts
 from korad.domain.value import value
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -138,8 +138,11 @@ class ProviderReader:
             timeouts=_timeouts(values),
             free=values.get("free", known.local),
             headers=values.get("headers", ()),
+            on_disconnect=OnDisconnect(values.get("on_disconnect", OnDisconnect.CANCEL)),
             **{
-                key: values[key] for key in ("connections_max", "gateway", "query") if key in values
+                key: values[key]
+                for key in ("connections_max", "gateway", "query", "drain_timeout_s", "drains_max")
+                if key in values
             },
         )
         self._rows.credential_sources[name] = "none" if secret is None else credential.source

@@ -11,11 +11,16 @@ from math import nan
 from typing import Protocol
 
 from korad.config.settings import BASIS_POINTS
+from korad.domain.money import NANO_USD_PER_USD
+from korad.domain.secret import Secret
 from korad.domain.value import value
 
+DURABILITIES = ("process", "machine", "strict")
 LEVELS = ("off", "low", "medium", "high", "extreme")
 MARGIN_MAX = 100
 SECONDS_MAX = 86_400
+USD_MAX = 1_000_000
+_NANO_DECIMALS = 9
 _ONE_BASIS_POINT = Decimal("0.0001")
 
 
@@ -172,6 +177,63 @@ class Margin:
 
 
 @value
+class OptionalText:
+    """A string; empty is None, as not set."""
+
+    allowed: str
+
+    def read(self, raw: object) -> str | None:
+        """Return `raw` without surrounding blanks."""
+        if not isinstance(raw, str):
+            raise ValueError(self.allowed)  # noqa: TRY004 - one error for every wrong value
+        return raw.strip() or None
+
+    def read_text(self, text: str) -> str | None:
+        """Return `text` without surrounding blanks."""
+        return self.read(text)
+
+
+@value
+class SecretText:
+    """A string that may hold a password, so that nothing prints it; empty is None, as not set."""
+
+    allowed: str
+
+    def read(self, raw: object) -> Secret | None:
+        """Return `raw`, wrapped."""
+        text = OptionalText(allowed=self.allowed).read(raw)
+        return None if text is None else Secret(text)
+
+    def read_text(self, text: str) -> Secret | None:
+        """Return `text`, wrapped."""
+        return self.read(text)
+
+
+@value
+class Usd:
+    """An amount of money; read as decimal digits."""
+
+    allowed: str = f"an amount in USD from 0 to {USD_MAX} with at most nine decimals"
+
+    def read(self, raw: object) -> int:
+        """Return nano-USD."""
+        try:
+            usd = Decimal(str(raw))
+        except InvalidOperation:
+            raise ValueError(self.allowed) from None
+        if not usd.is_finite() or not 0 <= usd <= USD_MAX or usd.adjusted() < -_NANO_DECIMALS:
+            raise ValueError(self.allowed)
+        nano_usd = usd * NANO_USD_PER_USD
+        if nano_usd != int(nano_usd):
+            raise ValueError(self.allowed)
+        return int(nano_usd)
+
+    def read_text(self, text: str) -> int:
+        """Return nano-USD; a leading "$" is fine."""
+        return self.read(text.strip().removeprefix("$"))
+
+
+@value
 class Scalar:
     """One plain setting."""
 
@@ -224,11 +286,26 @@ SCALARS = (
     Scalar(section="server", key="access_log", kind=Flag()),
     Scalar(section="server", key="metrics", kind=Flag()),
     Scalar(section="billing", key="margin", kind=Margin(), short="margin", field="margin_bp"),
+    Scalar(section="billing", key="durability", kind=Choice(words=DURABILITIES)),
+    Scalar(section="billing", key="segment_bytes", kind=WholeNumber(least=65_536, most=2**30)),
+    Scalar(section="billing", key="journal_keep_s", kind=Seconds(zero_allowed=True)),
     Scalar(
         section="optimizer", key="default_level", kind=Choice(words=LEVELS), short="savings_level"
     ),
     Scalar(section="cache", key="ttl_s", kind=Seconds()),
     Scalar(section="cache", key="bytes_max", kind=WholeNumber(least=0, most=2**40)),
+    Scalar(section="redis", key="url", kind=SecretText(allowed="a Redis URL")),
+    Scalar(section="redis", key="shards", kind=WholeNumber(least=1, most=256)),
+    Scalar(section="limits", key="deadline_ms", kind=WholeNumber(least=1, most=10_000)),
+    Scalar(section="limits", key="exposure_usd", kind=Usd(), field="exposure_nano_usd"),
+    Scalar(section="limits", key="slice_tokens", kind=WholeNumber(least=16, most=1_000_000)),
+    Scalar(section="keys", key="store", kind=Choice(words=("auto", "local", "redis"))),
+    Scalar(section="keys", key="pepper", kind=OptionalText(allowed='"env:NAME" or "file:PATH"')),
+    Scalar(section="ledger", key="url", kind=SecretText(allowed="a database URL")),
+    Scalar(section="ledger", key="run", kind=Choice(words=("auto", "on", "off"))),
+    Scalar(section="ledger", key="stream_keep_s", kind=Seconds(zero_allowed=True)),
+    Scalar(section="admin", key="listen", kind=OptionalText(allowed='"HOST:PORT" or "unix:PATH"')),
+    Scalar(section="admin", key="token", kind=OptionalText(allowed='"env:NAME" or "file:PATH"')),
 )
 """Every plain setting, in the order of the sample file."""
 

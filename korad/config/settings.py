@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from korad.domain.money import Price
+from korad.domain.secret import Secret
 from korad.domain.upstream import Provider
 from korad.domain.value import value
 
@@ -48,10 +49,71 @@ class ServerSettings:
 
 @value
 class BillingSettings:
-    """What is charged on top of the provider's price."""
+    """What is charged on top of the provider's price, and how it is written down."""
 
     margin_bp: int = 15_000
     """Billed divided by cost, in basis points: 15000 = 1.50x."""
+    durability: str = "machine"
+    """What an answer's last byte waits for: "process" (written), "machine" (written, and on the
+    disk within 10 ms), "strict" (on the disk)."""
+    segment_bytes: int = 16 * MIB
+    """Size of one file of the journal; each worker always holds a second one in reserve."""
+    journal_keep_s: float = 3600.0
+    """How long a journal is kept after the ledger has all of it."""
+
+
+@value
+class RedisSettings:
+    """Where events are shipped to and limits are kept."""
+
+    url: Secret | None = None
+    """None: a server of korad's own in the state folder."""
+    shards: int = 1
+    """Hash slots the accounts are spread over; fixed once the books have begun."""
+
+
+@value
+class LimitsSettings:
+    """How budgets and rates are enforced."""
+
+    deadline_ms: int = 15
+    """How long a request waits for Redis before its key's policy decides."""
+    exposure_nano_usd: int = 5_000_000_000
+    """What one key may spend per worker while Redis cannot be asked, if it fails open."""
+    slice_tokens: int = 256
+    """Completion tokens a stream's hold grows by."""
+
+
+@value
+class KeysSettings:
+    """Where virtual keys live."""
+
+    store: str = "auto"
+    """"local" (state folder), "redis", or "auto": Redis where a URL is given."""
+    pepper: str | None = None
+    """"env:NAME" or "file:PATH" of the pepper that machines sharing keys share."""
+
+
+@value
+class LedgerSettings:
+    """The durable books behind the stream of events."""
+
+    url: Secret | None = None
+    """"postgresql://...", or None: SQLite in the state folder."""
+    run: str = "auto"
+    """Whether `serve` runs the consumer: "on", "off", or "auto": with korad's own Redis."""
+    stream_keep_s: float = 3600.0
+    """How long an event stays in the stream after the ledger has it."""
+
+
+@value
+class AdminSettings:
+    """The admin API; off without an address."""
+
+    listen: str | None = None
+    """"HOST:PORT" or "unix:PATH"."""
+    token: str | None = None
+    """"env:NAME" or "file:PATH" of the bearer token."""
 
 
 @value
@@ -82,6 +144,11 @@ class Settings:
     billing: BillingSettings
     optimizer: OptimizerSettings
     cache: CacheSettings
+    redis: RedisSettings
+    limits: LimitsSettings
+    keys: KeysSettings
+    ledger: LedgerSettings
+    admin: AdminSettings
     providers: dict[str, Provider]
     """Enabled rows by name. A row without a credential has `AuthScheme.NONE`, and vice versa."""
     aliases: dict[str, str]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from korad.domain.limits import EntityLimits, Limits
 from korad.domain.value import value
+
+NO_LIMITS = Limits()
 
 
 @value
@@ -26,5 +29,20 @@ class VirtualKey:
     """Whether requests of temperature 0 use the response cache without asking for it."""
     expires_at_s: int | None = None
     """Unix time from which the key is refused, or None."""
+    team_id: str | None = None
+    customer_id: str | None = None
+    """The key's own or its team's."""
+    own_limits: Limits = NO_LIMITS
+    """What is set on the key itself."""
+    limits: tuple[EntityLimits, ...] = ()
+    """What decides about a request: those of key, team and customer that limit anything, key first.
+    A key without any never asks Redis."""
+    fail_closed: bool = False
+    """Refuse while limits cannot be checked, instead of serving up to `exposure_usd`."""
     active: bool = True
     created_at_s: int = 0
+
+    @property
+    def account(self) -> str:
+        """Whose books the key's requests are in: its customer's, else its team's, else its own."""
+        return self.customer_id or self.team_id or self.key_id

@@ -14,6 +14,7 @@ from typing import Any
 from korad.domain.value import Fact, value
 
 PICO_USD_PER_NANO_USD = 1_000
+NANO_USD_PER_USD = 1_000_000_000
 PICO_USD_PER_USD_PER_MTOK = 1_000_000
 MARGIN_BP_ONE = 10_000
 """A margin of 1.00x, in basis points."""

@@ -25,6 +25,15 @@ class AuthScheme(Enum):
     NONE = "none"
 
 
+class OnDisconnect(Enum):
+    """What becomes of an answer whose client has left."""
+
+    CANCEL = "cancel"
+    """The provider is told to stop; what was generated so far is billed."""
+    DRAIN = "drain"
+    """The answer is read to its end, for providers that charge for all of it anyway."""
+
+
 @value
 class Origin:
     """Where to open a connection: the pool's key. Hashable."""
@@ -71,3 +80,8 @@ class Provider:
     """Appended to the request path after "?", e.g. Azure's "api-version=...". """
     headers: tuple[tuple[str, str], ...] = ()
     """Extra request headers of this provider."""
+    on_disconnect: OnDisconnect = OnDisconnect.CANCEL
+    drain_timeout_s: float = 60.0
+    """How long an answer is read on for nobody."""
+    drains_max: int = 100
+    """Answers read on for nobody at once, per worker; beyond it they are cancelled."""

@@ -68,7 +68,8 @@ def test_check_config_shows_what_is_configured(korad, tmp_path):
         "  openai/gpt-4o  input 2.125, output 10.00",
         "  body_bytes_max         33554432",
         "  fast_lane              true",
-        "  margin  1.25",
+        "  margin          1.25",
+        "  durability      machine",
         "  default_level  medium",
     ):
         assert f"\n{line}" in f"\n{out}"

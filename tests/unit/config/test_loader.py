@@ -120,7 +120,8 @@ def test_all_problems_are_told_at_once(problems_of):
         (
             'korad.toml: [providers.groq] "key" is not known; '
             "known: api_key, auth, base_url, connect_timeout_s, connections_max, dialect, "
-            "first_byte_timeout_s, free, gateway, headers, idle_timeout_s, query"
+            "drain_timeout_s, drains_max, first_byte_timeout_s, free, gateway, headers, "
+            "idle_timeout_s, on_disconnect, query"
         ),
         'the environment variable KORAD_PROT is not known; did you mean "KORAD_PORT"?',
         'korad.toml: [prices."x"] must name a model as "provider/model", "provider/gpt*" or "*"',

@@ -9,8 +9,9 @@ import pytest
 
 from korad.config.problems import ConfigError, Problems
 from korad.config.scalar_reader import ScalarReader
+from korad.config.scalars import SCALARS
 
-EMPTY = {"server": {}, "billing": {}, "optimizer": {}, "cache": {}}
+EMPTY = {scalar.section: {} for scalar in SCALARS if scalar.section}
 FILE = Path("/etc/korad.toml")
 
 
