@@ -14,9 +14,11 @@ from time import gmtime, strftime
 from aiohttp import web
 
 from korad import __version__
+from korad.adapters.books import open_books
 from korad.adapters.deadlines import DeadlineWheel
 from korad.adapters.key_store import open_key_store
 from korad.adapters.key_watch import KeyWatch
+from korad.adapters.machine import load_machine
 from korad.adapters.metrics import Metrics
 from korad.adapters.pepper import load_pepper
 from korad.adapters.recent_requests import RecentRing, RequestIds
@@ -45,6 +47,8 @@ from korad.web.shell import Shell
 
 DEMO_KEY = "sk-bf-YOUR_VIRTUAL_KEY"
 """The documentation's key; it exists in demo mode only, in memory only."""
+JOURNAL_FOLDER = "journal"
+"""In the state folder: one folder per worker."""
 BACKLOG = 4_096
 HOUSEKEEPING_S = 0.5
 CLOSE_TIMEOUT_S = 1.0
@@ -98,6 +102,13 @@ class App:
         self._failures: Counter[str] = Counter()
         self._answers = AnswerMemory(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
         self._lookups: Counter[str] = Counter()
+        self._books = open_books(
+            settings.state_dir / JOURNAL_FOLDER,
+            load_machine(settings.state_dir),
+            slots=settings.server.inflight_max,
+            shards=settings.redis.shards,
+            segment_bytes=settings.billing.segment_bytes,
+        )
         self._shell = Shell(
             rooms=self._rooms,
             pool=self._pool,
@@ -105,6 +116,8 @@ class App:
             heads=HeadReader(pepper),
             records=Records(log=self._request_log, metrics=self._metrics.own, recent=recent),
             answers=self._answers,
+            books=self._books,
+            strict=settings.billing.durability == "strict",
             new_request_id=RequestIds(worker).next,
             settings=settings.server,
             counters=self._counters,
@@ -178,6 +191,7 @@ class App:
         self._watch.close()
         self._transformers.shutdown(wait=True)
         self._counters.shutdown(wait=True)
+        self._books.shut()
         if self._request_log is not None:
             self._request_log.stop()
 

@@ -64,13 +64,13 @@ class Exchange:
     """
 
     __slots__ = (
-        "_adjusted_line", "_body", "_charge", "_counted_completion", "_counted_original",
-        "_counted_sent", "_draft", "_ended_ns", "_error_code", "_final", "_first_byte_ns", "_head",
-        "_margin_bp", "_optimized", "_optimized_tokens", "_original_tokens", "_realized_nano_usd",
+        "_adjusted_line", "_body", "_charge", "_counted_completion", "_counted_sent",
+        "_counts_deltas", "_draft", "_ended_ns", "_error_code", "_final", "_first_byte_ns", "_head",
+        "_optimized", "_optimized_tokens", "_original_tokens", "_realized_nano_usd",
         "_reported", "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns", "_state", "_stored",
-        "_text", "_upstream_headers", "_upstream_request_id", "_usage", "counted_prompt",
-        "decoder", "destination", "key", "level", "recording", "request", "request_id",
-        "sent_request", "started_ms", "status", "wants_stream",
+        "_text", "_upstream_headers", "_upstream_request_id", "_usage", "counted_original",
+        "counted_prompt", "decoder", "destination", "key", "level", "margin_bp", "recording",
+        "request", "request_id", "sent_request", "started_ms", "status", "wants_stream",
     )  # fmt: skip
 
     def __init__(self, rooms: Rooms, request_id: str, *, now_ms: int, now_ns: int) -> None:
@@ -92,7 +92,7 @@ class Exchange:
         self.recording: Recording | None = None
         """The answer as far as it may be stored; None where the response cache has no part."""
         self._head: RequestHead | None = None
-        self._margin_bp = 0
+        self.margin_bp = 0
         self._draft: Draft | None = None
         self._optimized: OptimizedPrompt | None = None
         self._adjusted_line = b""
@@ -113,8 +113,9 @@ class Exchange:
         # figures
         self.counted_prompt: int | None = None
         self._counted_sent = 0
-        self._counted_original = 0
+        self.counted_original = 0
         self._counted_completion = 0
+        self._counts_deltas = False
         self._text = ""
         self._reported: Usage | None = None
         self._final = False
@@ -144,7 +145,7 @@ class Exchange:
         if key.allowed_models is not None or key.allowed_providers is not None:
             authorize(key, destination.vendor, destination.model)
         self.level = head.level or key.level or rooms.default_level
-        self._margin_bp = rooms.default_margin_bp if key.margin_bp is None else key.margin_bp
+        self.margin_bp = rooms.default_margin_bp if key.margin_bp is None else key.margin_bp
         if head.cache or (key.cache and head.cache is None):
             self._take_part(request, destination, key, self.level)
 
@@ -171,7 +172,7 @@ class Exchange:
         age_s = max(0, self.started_ms - stored.stored_ms) // 1000
         self._upstream_headers = b"%bAge: %d\r\n" % (stored.lines, age_s)
         price = self.destination.price
-        self._usage, self._charge = _NOTHING, rate(_NOTHING, price, self._margin_bp)
+        self._usage, self._charge = _NOTHING, rate(_NOTHING, price, self.margin_bp)
         original = self._original_tokens = stored.original_tokens
         self._optimized_tokens = 0
         self._savings_nano_usd = savings_nano_usd(original, 0, price)
@@ -247,6 +248,11 @@ class Exchange:
         """Note that the call went out on a connection: from here on it may cost something."""
         self._sent_ns = now_ns
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether the provider has got the request."""
+        return self._sent_ns > 0
+
     # ── the answer ───────────────────────────────────────────────────────────────────────────
 
     def begin(
@@ -292,7 +298,25 @@ class Exchange:
         if decoder is not None:
             self._reported = decoder.usage
             self._final = decoder.finished
-            self._text = decoder.generated_text() if self.needs_count else ""
+            if self.needs_count:
+                text = decoder.generated_text()
+                self._counts_deltas = self._deltas_count(decoder, text)
+                self._text = "" if self._counts_deltas else text
+
+    def _deltas_count(self, decoder: StreamDecoder, text: str) -> bool:
+        """Return whether the deltas are to be taken for tokens; `text` is (the end of) theirs."""
+        assert self.destination is not None
+        destination, deltas = self.destination, decoder.deltas
+        # A delta of several words is several tokens.
+        rule = destination.streams_tokens and len(text.split()) <= deltas
+        model = destination.target.model
+        return self._rooms.deltas.counts(model, deltas, decoder.chars, rule=rule)
+
+    @property
+    def deltas_are_tokens(self) -> bool | None:
+        """Whether the model is known to stream one token a delta; None: not known yet."""
+        assert self.destination is not None
+        return self._rooms.deltas.known(self.destination.target.model)
 
     # ── counting, where no report came ───────────────────────────────────────────────────────
 
@@ -325,7 +349,7 @@ class Exchange:
         assert self.request is not None
         count = self._rooms.counter.count_prompt
         sent = self._counted_sent = count(self.sent_request)
-        self._counted_original = self._scaled(
+        self.counted_original = self._scaled(
             sent if self._optimized is None else count(self.request)
         )
         self.counted_prompt = self._scaled(sent)
@@ -398,7 +422,7 @@ class Exchange:
             self._optimized_tokens,
             self._savings_nano_usd,
             strategy if self._stored is None else _CACHE_HIT,
-            self._rooms.margin_text(self._margin_bp),
+            self._rooms.margin_text(self.margin_bp),
         )
 
     def _lines(self, lines: bytes) -> bytes:
@@ -428,7 +452,7 @@ class Exchange:
         started_ns = self._started_ns
         return ExchangeRecord(
             self.request_id,
-            None if self._head is None else self._head.client_request_id,
+            self.client_request_id,
             None if self.key is None else self.key.key_id,
             None if destination is None else destination.provider.name,
             None if destination is None else destination.target.model,
@@ -450,6 +474,16 @@ class Exchange:
             self._overhead_us(now_ns),
             (now_ns - started_ns) // 1000,
         )
+
+    @property
+    def is_hit(self) -> bool:
+        """Whether the response cache answers."""
+        return self._stored is not None
+
+    @property
+    def client_request_id(self) -> str | None:
+        """The caller's own id."""
+        return None if self._head is None else self._head.client_request_id
 
     @property
     def _strategy(self) -> str | None:
@@ -489,7 +523,7 @@ class Exchange:
         """
         if self._state is _ANSWERED:
             return self.status < FIRST_ERROR_STATUS
-        return outcome is Outcome.CLIENT_ABORTED and self._sent_ns > 0
+        return outcome is Outcome.CLIENT_ABORTED and self.is_sent
 
     def _rate(self) -> Charge:
         """Turn usage into figures; legal once the answer has ended and was counted."""
@@ -502,15 +536,15 @@ class Exchange:
                 reported,
                 final=self._final,
                 counted_prompt=self.counted_prompt or 0,
-                counted_completion=self._counted_completion,
+                counted_completion=self._generated_tokens(),
             )
         )
-        charge = self._charge = rate(usage, self.destination.price, self._margin_bp)
+        charge = self._charge = rate(usage, self.destination.price, self.margin_bp)
         if self._optimized_tokens is None or usage is reported:
             # A stream's head told korad's own count; the record tells what the provider billed.
             self._note_prompt(usage.prompt_tokens)
-            if self._counted_sent and usage is reported:
-                self._learn(usage.prompt_tokens)
+            if usage is reported:
+                self._learn(usage)
         if self._optimized is not None:
             assert self._original_tokens is not None
             self._realized_nano_usd = realized_savings_nano_usd(
@@ -518,19 +552,29 @@ class Exchange:
             )
         return charge
 
-    def _learn(self, reported_tokens: int) -> None:
-        """Let the next count of this model's prompts be closer to the provider's."""
+    def _generated_tokens(self) -> int:
+        if self._counts_deltas:
+            assert self.decoder is not None
+            return self.decoder.deltas
+        return self._counted_completion
+
+    def _learn(self, usage: Usage) -> None:
+        """Let the next counts of this model be closer to the provider's."""
         assert self.destination is not None
         destination, counted = self.destination, self._counted_sent
-        tokens = destination.codec.scale_tokens(counted, destination.target)
-        self._rooms.calibration.learn(destination.target.model, tokens, reported_tokens)
+        model = destination.target.model
+        if self.decoder is not None:
+            self._rooms.deltas.learn(model, self.decoder.deltas, usage)
+        if counted:
+            tokens = destination.codec.scale_tokens(counted, destination.target)
+            self._rooms.calibration.learn(model, tokens, usage.prompt_tokens)
 
     def _note_prompt(self, tokens: int) -> None:
         """Take how many tokens went upstream; the original has as many more as korad counts."""
         assert self.destination is not None
         self._optimized_tokens = self._original_tokens = tokens
         if self._optimized is not None and self.counted_prompt:
-            original = divide_half_even(tokens * self._counted_original, self.counted_prompt)
+            original = divide_half_even(tokens * self.counted_original, self.counted_prompt)
             self._original_tokens = original
             self._savings_nano_usd = savings_nano_usd(original, tokens, self.destination.price)
 

@@ -2,7 +2,53 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from korad.domain.usage import Usage, UsageSource
+
+MODELS_MAX = 4_096
+DELTAS_MIN = 8
+"""A shorter answer says nothing about how a model streams."""
+_SLACK_TOKENS = 1
+"""The end of the answer is a token to some providers."""
+TOKEN_CHARS_MAX = 24
+"""Longer deltas, on average, are several tokens each, whatever the dialect does as a rule."""
+
+
+class DeltaRates:
+    """Whether a model's stream brings one token a delta, learnt from complete answers.
+
+    Where it does, what was generated before a break is known exactly from the deltas alone, without
+    the text: neither more than the provider made nor less than the client got.
+    """
+
+    __slots__ = ("_models",)
+
+    def __init__(self) -> None:
+        self._models: OrderedDict[str, bool] = OrderedDict()
+
+    def learn(self, model: str, deltas: int, usage: Usage) -> None:
+        """Take the provider's report on a complete answer of `deltas` deltas."""
+        if deltas < DELTAS_MIN:
+            return
+        shown = usage.completion_tokens - (usage.reasoning_tokens or 0)
+        equal = min(abs(shown - deltas), abs(usage.completion_tokens - deltas)) <= _SLACK_TOKENS
+        if self._models.get(model) is not equal:
+            self._models[model] = equal
+            if len(self._models) > MODELS_MAX:
+                self._models.popitem(last=False)
+
+    def known(self, model: str) -> bool | None:
+        """Return what was learnt of the model; None before a complete answer was seen."""
+        return self._models.get(model)
+
+    def counts(self, model: str, deltas: int, chars: int, *, rule: bool) -> bool:
+        """Return whether `deltas` (with `chars` of text in all) are to be taken for the tokens.
+
+        `rule` is what the dialect does as a rule.
+        """
+        known = self._models.get(model)
+        return rule and chars <= TOKEN_CHARS_MAX * deltas if known is None else known
 
 
 def settle_usage(

@@ -9,6 +9,8 @@ from korad.domain.answer import StoredAnswer
 from korad.domain.exchange import ExchangeRecord
 from korad.domain.identity import VirtualKey
 from korad.domain.limits import Admission, HoldRequest
+from korad.domain.money import Price
+from korad.domain.upstream import Provider
 from korad.domain.value import value
 
 
@@ -61,6 +63,99 @@ class Limiter(Protocol):
 
         The tokens it did not use are given back. Its money stays held until its event is settled.
         """
+        ...
+
+
+class Billable(Protocol):
+    """A destination as far as a bill is concerned."""
+
+    @property
+    def provider(self) -> Provider:
+        """Who is asked."""
+        ...
+
+    @property
+    def upstream_model(self) -> str:
+        """The model's name there."""
+        ...
+
+    @property
+    def price(self) -> Price:
+        """What its tokens cost."""
+        ...
+
+    @property
+    def streams_tokens(self) -> bool:
+        """Whether a delta of its streams is one token, as a rule."""
+        ...
+
+
+class Books(Protocol):
+    """Where a worker writes down what it has under way and what it has to bill."""
+
+    @property
+    def full(self) -> bool:
+        """Whether no new exchange may begin, for want of disk space."""
+        ...
+
+    def refuse_if_full(self) -> None:
+        """Raise ServerError (503 journal_full) where no new exchange may begin."""
+        ...
+
+    def open(  # noqa: PLR0913 - what a slot holds
+        self,
+        *,
+        key: VirtualKey,
+        destination: Billable,
+        margin_bp: int,
+        request_id: str,
+        client_request_id: str | None,
+        level: str | None,
+        started_ms: int,
+        stream: bool,
+        hold: bool,
+        deltas_are_tokens: bool | None,
+    ) -> int:
+        """Note that an exchange begins, before its upstream call; return its slot.
+
+        Raises ServerError: 503 overloaded.
+        """
+        ...
+
+    def count(self, slot: int, deltas: int, chars: int) -> None:
+        """Note what is about to be passed on, in all."""
+        ...
+
+    def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
+        """Note the counts of the prompt."""
+        ...
+
+    def note_sent(self, slot: int, *, sent: bool) -> None:
+        """Note that the provider has (or has not) got the request."""
+        ...
+
+    def abandon(self, slot: int) -> None:
+        """Give a slot back without an event: its exchange never began."""
+        ...
+
+    def close(
+        self,
+        slot: int | None,
+        record: ExchangeRecord,
+        *,
+        key: VirtualKey,
+        destination: Billable,
+        margin_bp: int,
+        hold: bool,
+    ) -> None:
+        """Write the event of an exchange that has ended, then free its slot.
+
+        It is written when this returns: the last byte may go to the client.
+        """
+        ...
+
+    def when_durable(self, then: Callable[[], None]) -> None:
+        """Call `then` (in another thread) once all events written so far are on the disk."""
         ...
 
 

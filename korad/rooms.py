@@ -10,6 +10,7 @@ from korad.domain.money import Price, format_margin, new_price
 from korad.domain.upstream import AuthScheme, Dialect, Provider
 from korad.domain.value import value
 from korad.errors import invalid_request
+from korad.metering import DeltaRates
 from korad.optimizer import NO_CACHE_POLICY, CachePolicy, Calibration, Chain, TokenCounter
 from korad.providers.base import DialectCodec, Target
 from korad.routing import Router
@@ -40,6 +41,16 @@ class Destination:
     call_head: bytes
     """The upstream request's head, all lines that are the same for every request."""
 
+    @property
+    def upstream_model(self) -> str:
+        """The model's name at the provider."""
+        return self.target.model
+
+    @property
+    def streams_tokens(self) -> bool:
+        """Whether a delta of its streams is one token, as a rule."""
+        return self.codec.streams_tokens
+
 
 class Rooms:
     """What the steps of an exchange look things up in; owned by the composition root."""
@@ -62,6 +73,7 @@ class Rooms:
         self.chain = chain
         self.counter = counter
         self.calibration = Calibration()
+        self.deltas = DeltaRates()
         self._cache_minimum = cache_minimum
         self.default_level = default_level
         self.default_margin_bp = default_margin_bp

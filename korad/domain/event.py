@@ -54,7 +54,7 @@ class Producer(Fact, frozen=True):
         return f"/korad/{self.machine}/w{self.worker:02d}"
 
 
-class EventData(Fact, frozen=True):
+class EventData(msgspec.Struct, frozen=True, gc=False):
     """`data` of an event. Amounts are integers of nano-USD, times whole milliseconds."""
 
     schema: int
@@ -92,7 +92,7 @@ class EventData(Fact, frozen=True):
     duration_ms: int
 
 
-class Event(Fact, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event as it stands in the journal, the stream and the ledger."""
 
     specversion: str

@@ -15,6 +15,9 @@ class UsageSource(Enum):
     CACHE = "cache"
     """Nothing was consumed: a stored answer was told again."""
 
+    # Members are singletons; Enum's own hash is a call into Python, once a request.
+    __hash__ = object.__hash__
+
 
 class Usage(Fact, frozen=True, omit_defaults=True):
     """Token counts of one answer. All are integers >= 0; None means "not reported", never zero.

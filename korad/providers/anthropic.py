@@ -30,6 +30,7 @@ class AnthropicDialect:
     path = "/messages"
     # The version after this one refuses temperature and top_p whatever the model.
     headers: tuple[tuple[str, str], ...] = (("anthropic-version", "2023-06-01"),)
+    streams_tokens = False
     head_after_first_event = True
 
     def __init__(self, table: CapabilityTable, now_s: Callable[[], int]) -> None:

@@ -55,6 +55,8 @@ class AnthropicStream:
         "_text_chars",
         "_tool_input",
         "_tools",
+        "chars",
+        "deltas",
         "error",
         "finished",
         "usage",
@@ -81,6 +83,8 @@ class AnthropicStream:
         self._tool_input: bytes | None = None
         """Input from the tool's start, sent at its end unless it came in pieces meanwhile."""
         # Not yet counted
+        self.deltas = 0
+        self.chars = 0
         self._text: list[str] = []
         self._text_chars = 0
 
@@ -224,6 +228,8 @@ class AnthropicStream:
     def _note(self, text: str) -> None:
         self._text.append(text)
         self._text_chars += len(text)
+        self.chars += len(text)
+        self.deltas += 1
 
     def _report(self, reported: ReportedUsage | None) -> None:
         if reported is not None:

@@ -51,6 +51,10 @@ class StreamDecoder(Protocol):
     """The upstream said that the answer is complete (`[DONE]`, `message_stop`)."""
     error: KoradError | None
     """An error the upstream sent in place of (the rest of) the answer; nothing follows it."""
+    deltas: int
+    """Pieces of generated text that came so far, empty ones apart."""
+    chars: int
+    """Their characters (or bytes), those already taken by `generated_text` included."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what the client gets for `chunk`: complete `data:` events, never `[DONE]`.
@@ -80,6 +84,8 @@ class DialectCodec(Protocol):
     """Appended to the provider's base path, e.g. "/chat/completions"."""
     headers: tuple[tuple[str, str], ...]
     """Request headers that every call in this dialect carries."""
+    streams_tokens: bool
+    """A delta is one token, as a rule: where usage never comes, deltas are the better count."""
     head_after_first_event: bool
     """A 200 may still turn out to be an error: hold the client's head until `feed` gave bytes."""
 

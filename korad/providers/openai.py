@@ -32,6 +32,7 @@ class OpenAIDialect:
 
     path = "/chat/completions"
     headers: tuple[tuple[str, str], ...] = ()
+    streams_tokens = True
     head_after_first_event = False
 
     def build_body(self, request: ChatRequest, target: Target) -> bytes:

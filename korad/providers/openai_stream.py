@@ -14,9 +14,6 @@ from korad.providers.openai_usage import lenient_usage
 from korad.providers.openai_usual import UsualEvent
 from korad.wire.sse import DONE, EventSplitter, event_data, split_events
 
-RAW_BYTES_MAX = 2_048
-"""Events kept whole before their text is cut out of them."""
-
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 _DONE_LINE = DONE.rstrip()
 
@@ -25,8 +22,8 @@ class OpenAIStream:
     """One streamed answer passed through event by event."""
 
     __slots__ = (
-        "_raw", "_raw_bytes", "_splitter", "_strip_usage", "_text", "_text_bytes", "_usual",
-        "error", "finished", "usage",
+        "_splitter", "_strip_usage", "_text", "_text_bytes", "_usual", "chars", "deltas", "error",
+        "finished", "usage",
     )  # fmt: skip
 
     def __init__(self, *, strip_usage: bool) -> None:
@@ -36,8 +33,8 @@ class OpenAIStream:
         self._strip_usage = strip_usage
         self._splitter = EventSplitter()
         self._usual = UsualEvent()
-        self._raw: list[bytes] = []
-        self._raw_bytes = 0
+        self.deltas = 0
+        self.chars = 0
         self._text: list[bytes] = []
         self._text_bytes = 0
 
@@ -48,10 +45,11 @@ class OpenAIStream:
         if not self._splitter.pending:
             text = self._usual.text_in(chunk)
             if text is not None:
-                if self._raw:
-                    self._extract_text()
-                self._text.append(text)
-                self._text_bytes += len(text)
+                if text:
+                    self._text.append(text)
+                    self._text_bytes += len(text)
+                    self.chars += len(text)
+                    self.deltas += 1
                 return chunk
         return self._feed_unusual(chunk)
 
@@ -70,23 +68,18 @@ class OpenAIStream:
         ):
             return self._feed_special(events)
         if events:
-            # The text is only wanted if no usage comes, so it is cut out in batches.
-            self._raw.append(events)
-            self._raw_bytes += len(events)
-            if self._raw_bytes > RAW_BYTES_MAX:
-                self._extract_text()
+            self._take_text(events)
         if events is chunk:
             self._usual.learn(events)
         return events
 
     def generated_text(self) -> str:
         """Return the text gathered since the last call, JSON escapes resolved."""
-        self._extract_text()
         pieces, self._text, self._text_bytes = self._text, [], 0
         return unescaped(pieces)
 
     def generated_chars(self) -> int:
-        """Return how many bytes of text wait in `generated_text`, the newest few excepted."""
+        """Return how many bytes of text wait in `generated_text`."""
         return self._text_bytes
 
     def _feed_special(self, events: bytes) -> bytes:
@@ -100,7 +93,7 @@ class OpenAIStream:
                 continue
             passed.append(event)
         events = b"".join(passed)
-        self._raw.append(events)
+        self._take_text(events)
         return events
 
     def _read_facts(self, data: bytes) -> bool:
@@ -120,11 +113,12 @@ class OpenAIStream:
             return self._strip_usage and chunk.get("choices") == []
         return False
 
-    def _extract_text(self) -> None:
-        raw, self._raw, self._raw_bytes = self._raw, [], 0
-        for piece in generated_pieces(b"".join(raw)):
-            self._text.append(piece)
-            self._text_bytes += len(piece)
-
-
-# A count below zero would be a bill below zero, one above 64 bits nobody could add up.
+    def _take_text(self, events: bytes) -> None:
+        # At once, although it is only wanted if no usage comes: what a killed process had passed on
+        # is billed by the deltas counted so far.
+        for piece in generated_pieces(events):
+            if piece:
+                self._text.append(piece)
+                self._text_bytes += len(piece)
+                self.chars += len(piece)
+                self.deltas += 1

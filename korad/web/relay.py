@@ -14,7 +14,8 @@ from typing import Protocol
 
 from korad.clock import monotonic_ns
 from korad.domain.answer import StoredAnswer
-from korad.domain.exchange import Outcome, RequestHead
+from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead
+from korad.domain.upstream import OnDisconnect
 from korad.errors import KoradError, UpstreamRefused, server_error, upstream_error
 from korad.providers.base import StreamDecoder
 from korad.upstream import AnswerHead, Handle
@@ -44,8 +45,9 @@ class Relay:
     """One exchange under way between a client connection and an upstream connection."""
 
     __slots__ = (
-        "_body", "_body_bytes", "_chunked", "_client", "_close", "_exchange", "_failure", "_folds",
-        "_handle", "_head_sent", "_held", "_settled", "_shell", "_waiting_for_count",
+        "_body", "_body_bytes", "_chunked", "_client", "_close", "_count", "_drains", "_exchange",
+        "_failure", "_folds", "_handle", "_head_sent", "_held", "_settled", "_shell", "_slot",
+        "_waiting_for_count", "deadline",
     )  # fmt: skip
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
@@ -64,6 +66,12 @@ class Relay:
         self._waiting_for_count = False
         self._folds = 0
         self._settled = False
+        self._slot: int | None = None
+        """Where the books note what is under way, from before the upstream call to the event."""
+        self._count = shell.books.count
+        self._drains = False
+        """Whether the answer is read to its end for a client that has left."""
+        self.deadline = 0.0
 
     # ── the request ──────────────────────────────────────────────────────────────────────────
 
@@ -78,14 +86,22 @@ class Relay:
     # ── the client's socket says ─────────────────────────────────────────────────────────────
 
     def client_gone(self) -> None:
-        """Cancel the upstream; what was consumed is still billed."""
+        """Cancel the upstream, or read on if its provider wants that; it is billed either way."""
         self._client = None
+        if self._handle is not None and self._exchange.is_sent and self._begin_drain(self._handle):
+            return
         self._cancel()
         self._finish(Outcome.CLIENT_ABORTED)
 
+    def on_deadline(self) -> None:
+        """Give up reading on for nobody."""
+        if not self._settled and not self._waiting_for_count:
+            self._cancel()
+            self._finish(Outcome.CLIENT_ABORTED)
+
     def pause(self) -> None:
         """Read no more from the provider: the client does not keep up."""
-        if self._handle is not None:
+        if self._handle is not None and not self._settled:
             self._handle.pause(self)
 
     def resume(self) -> None:
@@ -98,12 +114,16 @@ class Relay:
     def on_sent(self) -> None:
         """Note when the request went out."""
         self._exchange.note_sent(monotonic_ns())
+        if self._slot is not None:
+            self._shell.books.note_sent(self._slot, sent=True)
 
     def on_retry(self, handle: Handle) -> None:
         """Hold the new handle: the request goes out again."""
         self._handle = handle
         # The stale connection processed nothing: a client that leaves now owes nothing.
         self._exchange.note_sent(0)
+        if self._slot is not None:
+            self._shell.books.note_sent(self._slot, sent=False)
 
     def on_answer(self, head: AnswerHead, body: bytes) -> None:
         """Take a whole answer."""
@@ -142,10 +162,16 @@ class Relay:
             events = decoder.feed(data)
         except KoradError as error:
             self._fail(error)
-            return
         except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
-            return
+        else:
+            self._pass_on(decoder, events)
+
+    def _pass_on(self, decoder: StreamDecoder, events: bytes) -> None:
+        """Pass a stream's events on, once they are counted."""
+        if self._slot is not None:
+            # Before it is passed on: a kill in between must not forget what the client got.
+            self._count(self._slot, decoder.deltas, decoder.chars)
         recording = self._exchange.recording
         if recording is not None:
             recording.take(events)
@@ -183,8 +209,8 @@ class Relay:
     def _take(self, head: RequestHead, body: bytes) -> None:
         """Admit a request, and look for a stored answer if it may have one."""
         shell, exchange = self._shell, self._exchange
-        if shell.draining or shell.inflight > shell.inflight_max:
-            self._close = True
+        if shell.draining or shell.inflight > shell.inflight_max or shell.books.full:
+            self._close = shell.draining or shell.inflight > shell.inflight_max
             shell.refuse()
         exchange.admit(head, body)
         if exchange.recording is None:
@@ -229,24 +255,65 @@ class Relay:
 
     def _dispatch(self) -> None:
         """Send the request upstream, and count for the answer's head meanwhile."""
-        exchange = self._exchange
-        handle = self._shell.pool.send(exchange.dispatch(), self)
+        exchange, shell = self._exchange, self._shell
+        call = exchange.dispatch()
+        self._open_slot(hold=False)
+        handle = shell.pool.send(call, self)
         if not self._settled:
             self._handle = handle
             if exchange.tells_counts:
                 self._count_prompt()
 
+    def _open_slot(self, *, hold: bool) -> None:
+        """Note in the books that the exchange begins. Raises ServerError: 503."""
+        exchange = self._exchange
+        assert exchange.key is not None
+        assert exchange.destination is not None
+        self._slot = self._shell.books.open(
+            key=exchange.key,
+            destination=exchange.destination,
+            margin_bp=exchange.margin_bp,
+            request_id=exchange.request_id,
+            client_request_id=exchange.client_request_id,
+            level=exchange.level,
+            started_ms=exchange.started_ms,
+            stream=exchange.wants_stream,
+            hold=hold,
+            deltas_are_tokens=exchange.deltas_are_tokens,
+        )
+
+    def _begin_drain(self, handle: Handle) -> bool:
+        """Read the answer to its end for nobody, if the provider wants that and few others are."""
+        exchange, shell = self._exchange, self._shell
+        assert exchange.destination is not None
+        provider = exchange.destination.provider
+        under_way = shell.drains.get(provider.name, 0)
+        if provider.on_disconnect is not OnDisconnect.DRAIN or under_way >= provider.drains_max:
+            return False
+        shell.drains[provider.name] = under_way + 1
+        self._drains = True
+        self.deadline = shell.deadlines.now + provider.drain_timeout_s
+        shell.deadlines.add(self)
+        handle.resume(self)
+        return True
+
+    def _end_drain(self) -> None:
+        exchange, shell = self._exchange, self._shell
+        assert exchange.destination is not None
+        self._drains = False
+        shell.deadlines.discard(self)
+        shell.drains[exchange.destination.provider.name] -= 1
+
     def _replay(self, stored: StoredAnswer) -> None:
         """Answer with what is stored, in one write."""
-        exchange, client = self._exchange, self._client
-        assert client is not None
+        exchange = self._exchange
         exchange.hit(stored)
         if exchange.wants_stream:
             self._held = stored.body
-            self._write_stream_end(client)
+            last = self._stream_end()
         else:
-            client.write(exchange.answer(self._shell.lines(close=self._close)))
-        self._settle(Outcome.COMPLETED)
+            last = exchange.answer(self._shell.lines(close=self._close))
+        self._settle(Outcome.COMPLETED, last)
 
     def _answer(self, body: bytes) -> None:
         """Turn a whole non-streaming answer into the client's."""
@@ -324,22 +391,35 @@ class Relay:
         exchange = self._exchange
         if exchange.is_quick_to_count:
             exchange.count_prompt()
+            self._note_prompt()
         elif not self._settled:
             self._shell.offload(exchange.count_prompt, self._prompt_counted)
 
     def _prompt_counted(self, raised: BaseException | None) -> None:
         if raised is not None:
             self._bug(raised)
-        elif self._settled or self._waiting_for_count:
             return
-        elif self._exchange.decoder is not None and not self._head_sent:
+        self._note_prompt()
+        if self._settled or self._waiting_for_count:
+            return
+        if self._exchange.decoder is not None and not self._head_sent:
             waits = self._exchange.destination.codec.head_after_first_event  # type: ignore[union-attr]
             if self._held or not waits:
                 self._send(b"")
 
+    def _note_prompt(self) -> None:
+        """Let the books know the prompt's counts."""
+        exchange = self._exchange
+        if self._slot is not None and exchange.counted_prompt is not None:
+            self._shell.books.note_prompt(
+                self._slot, exchange.counted_prompt, exchange.counted_original
+            )
+
     def _fold_text(self, decoder: StreamDecoder) -> None:
         """Count generated text as it grows, so that a long stream's memory stays bounded."""
         text, exchange = decoder.generated_text(), self._exchange
+        if exchange.deltas_are_tokens:
+            return
         self._folds += 1
 
         def folded(raised: BaseException | None) -> None:
@@ -375,19 +455,20 @@ class Relay:
             self._write_end(outcome)
 
     def _write_end(self, outcome: Outcome) -> None:
-        exchange, client, shell = self._exchange, self._client, self._shell
-        if client is None:
+        exchange, last = self._exchange, b""
+        if self._client is None:
             outcome = Outcome.CLIENT_ABORTED
         elif exchange.decoder is None:
-            client.write(exchange.answer(shell.lines(close=self._close)))
+            last = exchange.answer(self._shell.lines(close=self._close))
         elif self._failure is not None and not self._head_sent and not self._held:
             self._refuse(self._failure, outcome)
             return
         else:
-            self._write_stream_end(client)
-        self._settle(outcome)
+            last = self._stream_end()
+        self._settle(outcome, last)
 
-    def _write_stream_end(self, client: Client) -> None:
+    def _stream_end(self) -> bytes:
+        """Return what is left of a stream: held events, bill or error, the end."""
         exchange = self._exchange
         failed = self._failure
         # The head tells korad's own counts; what the provider reported, which the record is to
@@ -396,18 +477,18 @@ class Relay:
         last, trailers = exchange.stream_tail() if failed is None else exchange.stream_error(failed)
         events, self._held = self._held + last, b""
         body = chunk(events) + last_chunk(trailers) if self._chunked else events
-        client.write(head + body)
+        return head + body
 
     def _refuse(self, error: KoradError, outcome: Outcome) -> None:
         """Answer with an error; no byte of an answer has been sent."""
         if self._settled:
             return
+        last = b""
         if self._client is None:
             outcome = Outcome.CLIENT_ABORTED
         else:
-            answer = self._exchange.refuse(error, self._shell.lines(close=self._close))
-            self._client.write(answer)
-        self._settle(outcome)
+            last = self._exchange.refuse(error, self._shell.lines(close=self._close))
+        self._settle(outcome, last)
 
     def _bug(self, raised: BaseException | None = None) -> None:
         """Our own mistake: a log line, and an answer without detail."""
@@ -423,7 +504,8 @@ class Relay:
             # The stream has begun and cannot be finished honestly: cut it.
             self._settle(Outcome.UPSTREAM_FAILED)
 
-    def _settle(self, outcome: Outcome) -> None:
+    def _settle(self, outcome: Outcome, last: bytes = b"") -> None:
+        """End the exchange: write down what is owed, and only then pass the last bytes on."""
         self._settled = True
         shell, client, exchange = self._shell, self._client, self._exchange
         now_ns = monotonic_ns()
@@ -432,13 +514,48 @@ class Relay:
         if self._handle is not None:
             # Paused for our client and left so, the connection would never come free again.
             self._handle.resume(self)
-        shell.end(record)
-        if client is not None:
-            client.relay_done(keep_alive=not self._close)
+        if self._drains:
+            self._end_drain()
+        if outcome is Outcome.REFUSED and self._slot is not None:
+            shell.books.abandon(self._slot)
+            self._slot = None
+        billed = self._slot is not None or exchange.is_hit
+        if billed:
+            self._write_event(record)
+        if billed and shell.strict and client is not None:
+            shell.when_durable(lambda: self._deliver(client, last, record))
+        else:
+            self._deliver(client, last, record)
         if exchange.recording is not None and outcome is Outcome.COMPLETED:
             stored = exchange.to_store(now_ns)
             if stored is not None:
                 shell.answers.put(exchange.recording.key, stored)
+
+    def _write_event(self, record: ExchangeRecord) -> None:
+        exchange = self._exchange
+        assert exchange.key is not None
+        assert exchange.destination is not None
+        slot, self._slot = self._slot, None
+        try:
+            self._shell.books.close(
+                slot,
+                record,
+                key=exchange.key,
+                destination=exchange.destination,
+                margin_bp=exchange.margin_bp,
+                hold=False,
+            )
+        except Exception:  # noqa: BLE001 - an answer is owed all the same
+            # The slot stays open: what it holds is told at the next start, as after a kill.
+            _log.exception("the event of request %s could not be written", exchange.request_id)
+
+    def _deliver(self, client: Client | None, last: bytes, record: ExchangeRecord) -> None:
+        """Pass the last bytes on, hand the record on, and give the connection back."""
+        if client is not None and last:
+            client.write(last)
+        self._shell.end(record)
+        if client is not None:
+            client.relay_done(keep_alive=not self._close)
 
 
 def _broken(message: str) -> KoradError:

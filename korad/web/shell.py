@@ -12,7 +12,7 @@ from korad.config import ServerSettings
 from korad.domain.exchange import ExchangeRecord, Outcome
 from korad.errors import KoradError, server_error
 from korad.exchange import Exchange
-from korad.ports import AnswerStore, Deadlines, RecordSink
+from korad.ports import AnswerStore, Books, Deadlines, RecordSink
 from korad.rooms import Rooms
 from korad.upstream import Pool
 from korad.web.heads import HeadReader
@@ -32,6 +32,8 @@ class Shell:
         heads: HeadReader,
         records: RecordSink,
         answers: AnswerStore,
+        books: Books,
+        strict: bool,
         new_request_id: Callable[[], str],
         settings: ServerSettings,
         counters: ThreadPoolExecutor,
@@ -47,6 +49,11 @@ class Shell:
         self.inflight_max = settings.inflight_max
         self.records = records
         self.answers = answers
+        self.books = books
+        self.strict = strict
+        """Whether an answer's last byte waits until its event is on the disk."""
+        self.drains: dict[str, int] = {}
+        """Answers read on for nobody, by provider."""
         self.new_request_id = new_request_id
         self.draining = False
         self.inflight = 0
@@ -74,13 +81,14 @@ class Shell:
         self.records.note(record)
 
     def refuse(self) -> None:
-        """Raise ServerError (503: draining, overloaded) if no further exchange is taken now."""
+        """Raise ServerError (503: draining, overloaded, journal_full) if none is taken now."""
         if self.draining:
             raise server_error(503, "korad is stopping.", "draining", retry_after_s=RETRY_AFTER_S)
         if self.inflight > self.inflight_max:
             raise server_error(
                 503, "korad has too much to do.", "overloaded", retry_after_s=RETRY_AFTER_S
             )
+        self.books.refuse_if_full()
 
     def note_refusal(self, error: KoradError) -> str:
         """Record a request that was answered with `error` before any relay; return its id."""
@@ -103,6 +111,15 @@ class Shell:
     ) -> None:
         """Transform in another thread: a request waits for it, and must not wait for counts."""
         _submit(self._transformers, work, then)
+
+    def when_durable(self, then: Callable[[], None]) -> None:
+        """Call `then` on the loop once all events written so far are on the disk."""
+        loop = asyncio.get_running_loop()
+
+        def on_disk() -> None:
+            loop.call_soon_threadsafe(then)
+
+        self.books.when_durable(on_disk)
 
     def note_date(self) -> None:
         """Renew the `Date` header; called every tick, so that no request has to look at a clock."""

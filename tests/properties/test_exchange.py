@@ -21,6 +21,7 @@ from korad.domain.money import price_from_usd_per_mtok
 from korad.domain.upstream import AuthScheme, Dialect, Provider, Timeouts
 from korad.domain.usage import Usage, UsageSource
 from korad.errors import server_error, upstream_error
+from korad.exchange import CACHE_HIT
 from korad.optimizer import Chain, TokenCounter
 from korad.providers.anthropic import AnthropicDialect
 from korad.providers.anthropic_models import CapabilityTable
@@ -141,6 +142,11 @@ class World(RuleBasedStateMachine):
         self.leaving: frozenset[str] = frozenset()
         self.cache = "off"
         self.stored: list[StoredAnswer] = []
+        self.slots: set[int] = set()
+        self.opened = 0
+        self.abandoned = 0
+        self.events: list[ExchangeRecord] = []
+        self.counted = 0
         self.shell = FakeShell(
             rooms=make_rooms(),
             pool=self,  # type: ignore[arg-type]
@@ -148,12 +154,52 @@ class World(RuleBasedStateMachine):
             heads=HeadReader(PEPPER),
             records=self,
             answers=self,
+            books=self,
+            strict=False,
             new_request_id=lambda: "req_1",
             settings=ServerSettings(),
             counters=None,  # type: ignore[arg-type]
             transformers=None,  # type: ignore[arg-type]
         )
         self.shell.works = []
+
+    # what the relay calls: the books
+
+    full = False
+
+    def refuse_if_full(self) -> None:
+        pass
+
+    def open(self, *, request_id: str, **_: object) -> int:
+        assert request_id == "req_1"
+        self.opened += 1
+        self.slots.add(self.opened)
+        return self.opened
+
+    def count(self, slot: int, deltas: int, chars: int) -> None:
+        assert slot in self.slots
+        assert chars >= deltas >= self.counted
+        self.counted = deltas
+
+    def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
+        assert slot in self.slots
+        assert original_tokens >= sent_tokens > 0
+
+    def note_sent(self, slot: int, *, sent: bool) -> None:
+        assert slot in self.slots
+
+    def abandon(self, slot: int) -> None:
+        assert self.phase == "before"
+        self.abandoned += 1
+        self.slots.remove(slot)
+
+    def close(self, slot: int | None, record: ExchangeRecord, **_: object) -> None:
+        assert self.done is None
+        # What a client has got before its event is written must not look complete.
+        assert b"[DONE]" not in self.written
+        if slot is not None:
+            self.slots.remove(slot)
+        self.events.append(record)
 
     # what the relay calls: the client, the pool, the handle, the sink
 
@@ -317,7 +363,17 @@ class World(RuleBasedStateMachine):
     @invariant()
     def it_has_not_settled_twice(self) -> None:
         assert len(self.records) <= 1
+        assert len(self.events) <= len(self.records)
         assert self.shell.inflight == (1 if hasattr(self, "relay") and not self.records else 0)
+
+    @invariant()
+    def what_began_has_one_event(self) -> None:
+        assert self.opened <= 1
+        if self.records:
+            assert not self.slots
+            hit = "hit" in self.cache and self.records[0].strategy == CACHE_HIT
+            assert len(self.events) == self.opened - self.abandoned + hit
+            assert all(event is self.records[0] for event in self.events)
 
     @invariant()
     def the_client_is_released_when_it_settles(self) -> None:

@@ -1,0 +1,266 @@
+"""A worker's journal: billing events on the disk before an answer's last byte leaves.
+
+Appending is one `pwrite` into a segment whose disk space is already allocated. A thread does
+all that may wait: fdatasync (group commit), and allocating the segment in reserve. The frames'
+layout is in `korad.billing.frames`; `korad.adapters.journal_reader` reads them, in another process.
+
+A segment once begun is never written over. Without a segment in reserve the journal is `full`:
+no new exchange may begin, and those under way still have the rest of the present segment, and the
+one that was in reserve, to end in.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+
+from korad.adapters.inflight import allocate
+from korad.billing.frames import SEGMENT_HEADER_BYTES, encode_frame, segment_header
+from korad.domain.event import Producer
+
+SYNC_PAUSE_S = 0.01
+"""Group commit: what was written in this time is synced at once. The window of a power cut."""
+RESERVE_RETRY_S = 1.0
+LOCK_FILE = "lock"
+EPOCH_FILE = "epoch"
+RESERVE_FILE = "reserve"
+INFLIGHT_FILE = "inflight"
+CONTEXTS_FILE = "contexts"
+
+_log = logging.getLogger("korad")
+
+
+class JournalInUseError(Exception):
+    """Another process writes this journal."""
+
+
+class Journal:
+    """The open journal of one worker; `append` is the event loop's, the rest the thread's."""
+
+    def __init__(self, folder: Path, producer: Producer, *, segment_bytes: int) -> None:
+        self.folder = folder
+        self.producer = producer
+        self._segment_bytes = segment_bytes
+        self._segment = 0
+        self._descriptor = -1
+        self._at = 0
+        self._reserve = -1
+        self._retired: list[int] = []
+        """Descriptors of segments that are full, to be synced and closed."""
+        self._unsynced: list[bytes] = []
+        self._stuck: deque[bytes] = deque()
+        """Frames that no segment had room for."""
+        self._waiting: list[Callable[[], None]] = []
+        self._wake = threading.Event()
+        self._asleep = False
+        self._stopping = False
+        self._lock = threading.Lock()
+        self.sync_failures = 0
+        self._make_reserve()
+        self._rotate()
+        self._make_reserve()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> bool:
+        """Whether no new exchange may begin: there is no disk space for its event."""
+        return self._reserve < 0
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of segments in use so far by this start."""
+        return (self._segment - 1) * self._segment_bytes + self._at
+
+    def append(self, number: int, shard: int, kind: int, payload: bytes) -> None:
+        """Write one event. Never fails: what finds no place waits in memory, and `full` is true."""
+        frame = encode_frame(number, shard, kind, payload)
+        with self._lock:
+            if self._stuck or self._at + len(frame) > self._segment_bytes:
+                self._append_elsewhere(frame)
+            else:
+                self._write(frame)
+        if self._asleep:
+            self._wake.set()
+
+    def when_synced(self, then: Callable[[], None]) -> None:
+        """Call `then`, in the journal's thread, once all that was appended is on the disk."""
+        with self._lock:
+            self._waiting.append(then)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Sync what is written and end the thread."""
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout=10)
+        if self._descriptor >= 0:
+            # Nothing more will come: the rest of its disk space is free again.
+            os.ftruncate(self._descriptor, self._at)
+            os.close(self._descriptor)
+        if self._reserve >= 0:
+            os.close(self._reserve)
+            (self.folder / RESERVE_FILE).unlink(missing_ok=True)
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────
+
+    def _write(self, frame: bytes) -> None:
+        try:
+            os.pwrite(self._descriptor, frame, self._at)
+        except OSError as error:
+            _log.error("the journal cannot be written (%s); taking a new segment", error.strerror)
+            self._append_elsewhere(frame)
+            return
+        self._at += len(frame)
+        self._unsynced.append(frame)
+
+    def _append_elsewhere(self, frame: bytes) -> None:
+        """Write into the segment in reserve, or keep the frame until there is one."""
+        self._stuck.append(frame)
+        if self._reserve >= 0:
+            self._rotate()
+            self._flush_stuck()
+
+    def _flush_stuck(self) -> None:
+        """Write what waits, in order, as far as there is room."""
+        while self._stuck and self._at + len(self._stuck[0]) <= self._segment_bytes:
+            frame = self._stuck[0]
+            try:
+                os.pwrite(self._descriptor, frame, self._at)
+            except OSError:
+                _log.exception("the journal's new segment cannot be written")
+                return
+            self._at += len(frame)
+            self._unsynced.append(self._stuck.popleft())
+
+    def _rotate(self) -> None:
+        """Make the reserve the segment in use."""
+        if self._reserve < 0:
+            raise OSError("the journal has no segment in reserve")
+        if self._descriptor >= 0:
+            self._retired.append(self._descriptor)
+        self._segment += 1
+        self._descriptor, self._reserve = self._reserve, -1
+        os.pwrite(self._descriptor, segment_header(self.producer, self._segment), 0)
+        self._at = SEGMENT_HEADER_BYTES
+        name = f"e{self.producer.epoch:08d}-{self._segment:08d}.journal"
+        (self.folder / RESERVE_FILE).rename(self.folder / name)
+        self._wake.set()
+
+    def _make_reserve(self) -> None:
+        """Allocate the next segment. Raises OSError: no space."""
+        path = self.folder / RESERVE_FILE
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            allocate(descriptor, self._segment_bytes)
+        except OSError:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        self._reserve = descriptor
+
+    # ── the thread ───────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        retry_at = 0.0
+        while not self._stopping:
+            if not self._unsynced and not self._waiting and not self._retired and not self.full:
+                self._asleep = True
+                self._wake.wait(RESERVE_RETRY_S)
+                self._asleep = False
+                self._wake.clear()
+            self._sync()
+            if self.full and time.monotonic() >= retry_at and not self._refill():
+                retry_at = time.monotonic() + RESERVE_RETRY_S
+            if not self._waiting:
+                time.sleep(SYNC_PAUSE_S)
+        self._sync()
+
+    def _refill(self) -> bool:
+        """Put a segment in reserve; return whether there was disk space for it."""
+        try:
+            self._make_reserve()
+        except OSError as error:
+            _log.error("no disk space for the journal: %s", error.strerror)
+            return False
+        with self._lock:
+            if self._stuck and self._reserve >= 0:
+                self._rotate()
+                self._flush_stuck()
+        return True
+
+    def _sync(self) -> None:
+        """Bring to the disk what is written, then tell those who wait for it."""
+        with self._lock:
+            waiting = [] if self._stuck else self._waiting[:]
+            frames = len(self._unsynced)
+            retired = self._retired[:]
+            descriptor = self._descriptor
+        try:
+            for each in retired:
+                os.fdatasync(each)
+            if frames:
+                os.fdatasync(descriptor)
+        except OSError as error:
+            self._sync_failed(error)
+            return
+        with self._lock:
+            del self._retired[: len(retired)]
+            del self._unsynced[:frames]
+            del self._waiting[: len(waiting)]
+        for each in retired:
+            os.close(each)
+        for then in waiting:
+            then()
+
+    def _sync_failed(self, error: OSError) -> None:
+        """Write everything not known to be on the disk again, into another segment.
+
+        After a failed fsync the kernel may have dropped the pages and will not say so again: the
+        same descriptor must not be trusted with a second try.
+        """
+        self.sync_failures += 1
+        _log.error("the journal cannot be synced (%s); writing it anew", error.strerror)
+        with self._lock:
+            lost, self._unsynced = self._unsynced, []
+            self._stuck.extendleft(reversed(lost))
+            if self._reserve >= 0:
+                self._rotate()
+                self._flush_stuck()
+            retired, self._retired = self._retired, []
+        for descriptor in retired:
+            os.close(descriptor)
+        time.sleep(SYNC_PAUSE_S)
+
+
+def lock_folder(folder: Path) -> int:
+    """Return a descriptor that holds the folder's lock. Raises JournalInUseError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise JournalInUseError(str(folder)) from None
+    return descriptor
+
+
+def next_epoch(folder: Path) -> int:
+    """Return the number of this start, on the disk before it is used. Call it under the lock."""
+    path = folder / EPOCH_FILE
+    known = [int(each.name[1:9]) for each in folder.glob("e*-*.journal")]
+    epoch = 1 + max([int(path.read_text())] if path.exists() else [0], default=0)
+    epoch = max([epoch, *(former + 1 for former in known)])
+    draft = path.with_suffix(".draft")
+    with draft.open("w") as file:
+        file.write(f"{epoch}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    return epoch

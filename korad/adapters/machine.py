@@ -1,0 +1,34 @@
+"""The machine's own name in events: made once per state folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+MACHINE_FILE = "machine"
+_NAME = re.compile(r"m[0-9a-f]{12}")
+
+
+def load_machine(state_dir: Path) -> str:
+    """Return "m" and 12 hex digits, the same for every start and process of this state folder.
+
+    Raises OSError, ValueError when the file holds something else.
+    """
+    path = state_dir / MACHINE_FILE
+    if not path.exists():
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        try:
+            draft.write_text(f"m{secrets.token_hex(6)}\n")
+            # The first of several processes wins, and none ever reads half a name.
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
+        finally:
+            draft.unlink(missing_ok=True)
+    name = path.read_text().strip()
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{path} must hold 'm' and 12 hex digits")
+    return name
