@@ -109,6 +109,7 @@ class App:
             shards=settings.redis.shards,
             segment_bytes=settings.billing.segment_bytes,
         )
+        self._metrics.own.add("korad_recovered_exchanges_total", self._books.recovered)
         self._shell = Shell(
             rooms=self._rooms,
             pool=self._pool,
@@ -230,6 +231,10 @@ class App:
 
     def _note_gauges(self) -> None:
         self._metrics.own.set("korad_inflight", self._shell.inflight)
+        self._metrics.own.set("korad_inflight_slots", self._books.open_slots)
+        journal = self._books.journal
+        self._metrics.own.set("korad_journal_bytes", journal.bytes_written)
+        self._metrics.own.set("korad_journal_sync_failures_total", journal.sync_failures)
         failures = self._rooms.chain.failures.copy()  # threads count on
         for name, count in (failures - self._failures).items():
             self._metrics.own.add(f'korad_transform_failures_total{{transform="{name}"}}', count)

@@ -59,6 +59,10 @@ _HELP = {
     "korad_cache_hits_total": "Requests answered from the response cache.",
     "korad_cache_misses_total": "Requests looked up in the response cache in vain.",
     "korad_cache_bytes": "Held by the response cache.",
+    "korad_inflight_slots": "Exchanges whose billing event is still to be written.",
+    "korad_journal_bytes": "Bytes of the journals that the workers write now.",
+    "korad_journal_sync_failures_total": "Times the disk refused to keep the journal.",
+    "korad_recovered_exchanges_total": "Exchanges billed for a worker that was killed.",
     "korad_worker_starts_total": "Times a worker process was started.",
 }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from korad.adapters.shared_pages import make_pages
 from korad.adapters.tokenizer import load_encode
@@ -13,7 +15,7 @@ from korad.app import DEMO_KEY, App
 from korad.config import Settings, demo_settings
 from korad.server.demo import start_simulator
 from korad.server.sockets import bind, resolve
-from korad.server.supervisor import Supervisor
+from korad.server.supervisor import Job, Supervisor
 from korad.server.worker import run_worker
 
 STOP_GRACE_S = 5.0
@@ -50,14 +52,11 @@ def _serve(settings: Settings) -> int:
     def ready(app: App) -> None:
         print(banner(settings, has_keys=app.has_keys), flush=True)  # noqa: T201 - for a terminal
 
-    if not share:
-        run_worker(settings, held, encode=encode, pages=pages, worker=0, ready=ready)
-        return 0
-
     def work(index: int) -> None:
-        sockets = bind([(each.family, each.getsockname()) for each in held], share=True)
-        for each in held:
-            each.close()
+        sockets = held
+        if share:
+            sockets = bind([(each.family, each.getsockname()) for each in held], share=True)
+            _close(held)
         run_worker(
             settings,
             sockets,
@@ -67,8 +66,18 @@ def _serve(settings: Settings) -> int:
             ready=ready if index == 0 else lambda _: None,
         )
 
+    jobs = [
+        Job(name=f"worker {index}", run=partial(work, index)) for index in range(server.workers)
+    ]
     stop_timeout_s = server.drain_timeout_s + STOP_GRACE_S
-    return Supervisor(server.workers, work, stop_timeout_s=stop_timeout_s).run()
+    # A worker alone listens on the very sockets held here, so that nobody is turned away while it
+    # is started anew: they are closed before it drains, else it could not stop taking connections.
+    return Supervisor(jobs, stop_timeout_s=stop_timeout_s, on_stop=partial(_close, held)).run()
+
+
+def _close(sockets: Sequence[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
 
 
 def banner(settings: Settings, *, has_keys: bool) -> str:

@@ -187,6 +187,7 @@ class World(RuleBasedStateMachine):
 
     def note_sent(self, slot: int, *, sent: bool) -> None:
         assert slot in self.slots
+        assert sent == (self.phase == "sent")
 
     def abandon(self, slot: int) -> None:
         assert self.phase == "before"
