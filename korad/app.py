@@ -108,6 +108,7 @@ class App:
             slots=settings.server.inflight_max,
             shards=settings.redis.shards,
             segment_bytes=settings.billing.segment_bytes,
+            syncs=settings.billing.durability != "process",
         )
         self._metrics.own.add("korad_recovered_exchanges_total", self._books.recovered)
         self._shell = Shell(

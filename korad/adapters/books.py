@@ -59,6 +59,7 @@ class Books:
         slots: int,
         shards: int,
         segment_bytes: int,
+        syncs: bool,
     ) -> None:
         """Open them and tell what a killed predecessor left. Use `open_books`."""
         self._lock = lock
@@ -69,7 +70,7 @@ class Books:
         contexts = read_contexts(_contexts_file(folder, former_epoch)) if former else []
         told = request_ids_since(folder, former_epoch) if former else frozenset()
         self.producer = Producer(machine=machine, worker=worker, epoch=next_epoch(folder))
-        self.journal = Journal(folder, self.producer, segment_bytes=segment_bytes)
+        self.journal = Journal(folder, self.producer, segment_bytes=segment_bytes, syncs=syncs)
         self._writer = EventWriter(self.producer, shards)
         self._contexts = ContextLog(_contexts_file(folder, self.producer.epoch))
         self._by_parts: dict[tuple[int, int, int], tuple[VirtualKey, Billable, KnownContext]] = {}
@@ -222,7 +223,13 @@ def shard_of(account: str, shards: int) -> int:
 
 
 def open_books(
-    journal_dir: Path, machine: str, *, slots: int, shards: int, segment_bytes: int
+    journal_dir: Path,
+    machine: str,
+    *,
+    slots: int,
+    shards: int,
+    segment_bytes: int,
+    syncs: bool = True,
 ) -> Books:
     """Open the books of the first worker folder that nobody holds; tell what was left in it.
 
@@ -242,6 +249,7 @@ def open_books(
             slots=slots + SPARE_SLOTS,
             shards=shards,
             segment_bytes=segment_bytes,
+            syncs=syncs,
         )
     raise JournalInUseError(f"all {WORKERS_MAX} journals in {journal_dir} are in use")
 
@@ -264,6 +272,7 @@ def adopt_orphans(journal_dir: Path, machine: str, *, shards: int, segment_bytes
             slots=1,
             shards=shards,
             segment_bytes=segment_bytes,
+            syncs=True,
         )
         told += books.recovered
         books.shut()

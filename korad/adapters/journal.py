@@ -4,8 +4,8 @@ Appending is one `pwrite` into a segment whose disk space is already allocated. 
 all that may wait: fdatasync (group commit), and allocating the segment in reserve. The frames'
 layout is in `korad.billing.frames`; `korad.adapters.journal_reader` reads them, in another process.
 
-A segment once begun is never written over. Without a segment in reserve the journal is `full`:
-no new exchange may begin, and those under way still have the rest of the present segment, and the
+A segment once begun is never written over. Without disk space for one in reserve the journal is
+`full`: no new exchange may begin, and those under way still have the rest of the present segment, and the
 one that was in reserve, to end in.
 """
 
@@ -43,10 +43,14 @@ class JournalInUseError(Exception):
 class Journal:
     """The open journal of one worker; `append` is the event loop's, the rest the thread's."""
 
-    def __init__(self, folder: Path, producer: Producer, *, segment_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, producer: Producer, *, segment_bytes: int, syncs: bool = True
+    ) -> None:
+        """Begin a segment; `syncs` False leaves it to the kernel when it comes to the disk."""
         self.folder = folder
         self.producer = producer
         self._segment_bytes = segment_bytes
+        self._syncs = syncs
         self._segment = 0
         self._descriptor = -1
         self._at = 0
@@ -60,6 +64,7 @@ class Journal:
         self._wake = threading.Event()
         self._asleep = False
         self._stopping = False
+        self._no_space = False
         self._lock = threading.Lock()
         self.sync_failures = 0
         self._make_reserve()
@@ -71,7 +76,7 @@ class Journal:
     @property
     def full(self) -> bool:
         """Whether no new exchange may begin: there is no disk space for its event."""
-        return self._reserve < 0
+        return self._no_space
 
     @property
     def bytes_written(self) -> int:
@@ -170,14 +175,15 @@ class Journal:
     def _run(self) -> None:
         retry_at = 0.0
         while not self._stopping:
-            if not self._unsynced and not self._waiting and not self._retired and not self.full:
+            if self._reserve < 0:
+                if time.monotonic() >= retry_at and not self._refill():
+                    retry_at = time.monotonic() + RESERVE_RETRY_S
+            elif not self._unsynced and not self._waiting and not self._retired:
                 self._asleep = True
                 self._wake.wait(RESERVE_RETRY_S)
                 self._asleep = False
                 self._wake.clear()
             self._sync()
-            if self.full and time.monotonic() >= retry_at and not self._refill():
-                retry_at = time.monotonic() + RESERVE_RETRY_S
             if not self._waiting:
                 time.sleep(SYNC_PAUSE_S)
         self._sync()
@@ -188,7 +194,9 @@ class Journal:
             self._make_reserve()
         except OSError as error:
             _log.error("no disk space for the journal: %s", error.strerror)
+            self._no_space = True
             return False
+        self._no_space = False
         with self._lock:
             if self._stuck and self._reserve >= 0:
                 self._rotate()
@@ -203,9 +211,9 @@ class Journal:
             retired = self._retired[:]
             descriptor = self._descriptor
         try:
-            for each in retired:
+            for each in retired if self._syncs else ():
                 os.fdatasync(each)
-            if frames:
+            if frames and self._syncs:
                 os.fdatasync(descriptor)
         except OSError as error:
             self._sync_failed(error)
