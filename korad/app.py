@@ -108,7 +108,9 @@ class App:
             slots=settings.server.inflight_max,
             shards=settings.redis.shards,
             segment_bytes=settings.billing.segment_bytes,
-            syncs=settings.billing.durability != "process",
+            durability=settings.billing.durability,
+            call_soon=loop.call_soon,
+            from_thread=loop.call_soon_threadsafe,
         )
         self._metrics.own.add("korad_recovered_exchanges_total", self._books.recovered)
         self._shell = Shell(
@@ -119,7 +121,6 @@ class App:
             records=Records(log=self._request_log, metrics=self._metrics.own, recent=recent),
             answers=self._answers,
             books=self._books,
-            strict=settings.billing.durability == "strict",
             new_request_id=RequestIds(worker).next,
             settings=settings.server,
             counters=self._counters,

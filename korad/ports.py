@@ -138,7 +138,7 @@ class Books(Protocol):
         """Give a slot back without an event: its exchange never began."""
         ...
 
-    def close(
+    def close(  # noqa: PLR0913 - an event and its slot
         self,
         slot: int | None,
         record: ExchangeRecord,
@@ -147,15 +147,13 @@ class Books(Protocol):
         destination: Billable,
         margin_bp: int,
         hold: bool,
+        then: Callable[[], None],
     ) -> None:
-        """Write the event of an exchange that has ended, then free its slot.
+        """Write the event of an exchange that has ended, and free its slot.
 
-        It is written when this returns: the last byte may go to the client.
+        `then` is called on the event loop once it is as durable as it is to be: only now may the
+        last byte go to the client.
         """
-        ...
-
-    def when_durable(self, then: Callable[[], None]) -> None:
-        """Call `then` (in another thread) once all events written so far are on the disk."""
         ...
 
 

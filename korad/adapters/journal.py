@@ -5,8 +5,8 @@ all that may wait: fdatasync (group commit), and allocating the segment in reser
 layout is in `korad.billing.frames`; `korad.adapters.journal_reader` reads them, in another process.
 
 A segment once begun is never written over. Without disk space for one in reserve the journal is
-`full`: no new exchange may begin, and those under way still have the rest of the present segment, and the
-one that was in reserve, to end in.
+`full`: no new exchange may begin, and those under way have the rest of the present segment, nearly
+all of it, to end in.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from korad.adapters.inflight import allocate
-from korad.billing.frames import SEGMENT_HEADER_BYTES, encode_frame, segment_header
+from korad.billing.frames import SEGMENT_HEADER_BYTES, segment_header
 from korad.domain.event import Producer
 
 SYNC_PAUSE_S = 0.01
@@ -83,14 +83,15 @@ class Journal:
         """Bytes of segments in use so far by this start."""
         return (self._segment - 1) * self._segment_bytes + self._at
 
-    def append(self, number: int, shard: int, kind: int, payload: bytes) -> None:
-        """Write one event. Never fails: what finds no place waits in memory, and `full` is true."""
-        frame = encode_frame(number, shard, kind, payload)
+    def append(self, frames: Sequence[bytes]) -> None:
+        """Write events. Never fails: what finds no place waits in memory, and `full` is true."""
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
         with self._lock:
-            if self._stuck or self._at + len(frame) > self._segment_bytes:
-                self._append_elsewhere(frame)
+            if self._stuck or self._at + len(data) > self._segment_bytes:
+                for frame in frames:
+                    self._append_elsewhere(frame)
             else:
-                self._write(frame)
+                self._write(data)
         if self._asleep:
             self._wake.set()
 
@@ -120,15 +121,19 @@ class Journal:
             os.pwrite(self._descriptor, frame, self._at)
         except OSError as error:
             _log.error("the journal cannot be written (%s); taking a new segment", error.strerror)
-            self._append_elsewhere(frame)
+            self._stuck.append(frame)
+            if self._reserve >= 0:
+                self._rotate()
+                self._flush_stuck()
             return
         self._at += len(frame)
         self._unsynced.append(frame)
 
     def _append_elsewhere(self, frame: bytes) -> None:
-        """Write into the segment in reserve, or keep the frame until there is one."""
+        """Write what may not fit: here, else into the reserve, else once there is one."""
         self._stuck.append(frame)
-        if self._reserve >= 0:
+        self._flush_stuck()
+        if self._stuck and self._reserve >= 0:
             self._rotate()
             self._flush_stuck()
 

@@ -88,7 +88,7 @@ class Relay:
     def client_gone(self) -> None:
         """Cancel the upstream, or read on if its provider wants that; it is billed either way."""
         self._client = None
-        if self._handle is not None and self._exchange.is_sent and self._begin_drain(self._handle):
+        if self._settled or (self._handle is not None and self._begin_drain(self._handle)):
             return
         self._cancel()
         self._finish(Outcome.CLIENT_ABORTED)
@@ -286,6 +286,8 @@ class Relay:
         """Read the answer to its end for nobody, if the provider wants that and few others are."""
         exchange, shell = self._exchange, self._shell
         assert exchange.destination is not None
+        if not exchange.is_sent:
+            return False
         provider = exchange.destination.provider
         under_way = shell.drains.get(provider.name, 0)
         if provider.on_disconnect is not OnDisconnect.DRAIN or under_way >= provider.drains_max:
@@ -519,35 +521,29 @@ class Relay:
         if outcome is Outcome.REFUSED and self._slot is not None:
             shell.books.abandon(self._slot)
             self._slot = None
-        billed = self._slot is not None or exchange.is_hit
-        if billed:
-            self._write_event(record)
-        if billed and shell.strict and client is not None:
-            shell.when_durable(lambda: self._deliver(client, last, record))
-        else:
+        if self._slot is None and not exchange.is_hit:
             self._deliver(client, last, record)
+        else:
+            self._write_event(record, lambda: self._deliver(client, last, record))
         if exchange.recording is not None and outcome is Outcome.COMPLETED:
             stored = exchange.to_store(now_ns)
             if stored is not None:
                 shell.answers.put(exchange.recording.key, stored)
 
-    def _write_event(self, record: ExchangeRecord) -> None:
+    def _write_event(self, record: ExchangeRecord, then: Callable[[], None]) -> None:
         exchange = self._exchange
         assert exchange.key is not None
         assert exchange.destination is not None
         slot, self._slot = self._slot, None
-        try:
-            self._shell.books.close(
-                slot,
-                record,
-                key=exchange.key,
-                destination=exchange.destination,
-                margin_bp=exchange.margin_bp,
-                hold=False,
-            )
-        except Exception:  # noqa: BLE001 - an answer is owed all the same
-            # The slot stays open: what it holds is told at the next start, as after a kill.
-            _log.exception("the event of request %s could not be written", exchange.request_id)
+        self._shell.books.close(
+            slot,
+            record,
+            key=exchange.key,
+            destination=exchange.destination,
+            margin_bp=exchange.margin_bp,
+            hold=False,
+            then=then,
+        )
 
     def _deliver(self, client: Client | None, last: bytes, record: ExchangeRecord) -> None:
         """Pass the last bytes on, hand the record on, and give the connection back."""

@@ -33,7 +33,6 @@ class Shell:
         records: RecordSink,
         answers: AnswerStore,
         books: Books,
-        strict: bool,
         new_request_id: Callable[[], str],
         settings: ServerSettings,
         counters: ThreadPoolExecutor,
@@ -50,8 +49,6 @@ class Shell:
         self.records = records
         self.answers = answers
         self.books = books
-        self.strict = strict
-        """Whether an answer's last byte waits until its event is on the disk."""
         self.drains: dict[str, int] = {}
         """Answers read on for nobody, by provider."""
         self.new_request_id = new_request_id
@@ -111,15 +108,6 @@ class Shell:
     ) -> None:
         """Transform in another thread: a request waits for it, and must not wait for counts."""
         _submit(self._transformers, work, then)
-
-    def when_durable(self, then: Callable[[], None]) -> None:
-        """Call `then` on the loop once all events written so far are on the disk."""
-        loop = asyncio.get_running_loop()
-
-        def on_disk() -> None:
-            loop.call_soon_threadsafe(then)
-
-        self.books.when_durable(on_disk)
 
     def note_date(self) -> None:
         """Renew the `Date` header; called every tick, so that no request has to look at a clock."""

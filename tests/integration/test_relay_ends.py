@@ -40,6 +40,7 @@ async def test_a_client_that_leaves_while_a_stale_connection_is_replaced_owes_no
         relay.start(head, request(chat()).partition(b"\r\n\r\n")[2])
         relay.on_retry(kept)
         relay.client_gone()
+        await asyncio.sleep(0)  # what ends in a turn of the loop is written at its end
 
         assert [(Outcome.CLIENT_ABORTED, None)] == [(r.outcome, r.charge) for r in kept.records]
         assert 0 == shell.inflight

@@ -155,7 +155,6 @@ class World(RuleBasedStateMachine):
             records=self,
             answers=self,
             books=self,
-            strict=False,
             new_request_id=lambda: "req_1",
             settings=ServerSettings(),
             counters=None,  # type: ignore[arg-type]
@@ -194,13 +193,21 @@ class World(RuleBasedStateMachine):
         self.abandoned += 1
         self.slots.remove(slot)
 
-    def close(self, slot: int | None, record: ExchangeRecord, **_: object) -> None:
+    def close(
+        self,
+        slot: int | None,
+        record: ExchangeRecord,
+        *,
+        then: Callable[[], None],
+        **_: object,
+    ) -> None:
         assert self.done is None
         # What a client has got before its event is written must not look complete.
         assert b"[DONE]" not in self.written
         if slot is not None:
             self.slots.remove(slot)
         self.events.append(record)
+        then()
 
     # what the relay calls: the client, the pool, the handle, the sink
 

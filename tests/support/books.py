@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from korad.adapters.books import Books, open_books
@@ -48,10 +49,23 @@ DESTINATION = Somewhere(
 KEY = VirtualKey(key_id="vk_1", name="one", digest=b"1" * 32)
 
 
-def books_in(state_dir: Path, *, shards: int = 1, segment_bytes: int = 65_536) -> Books:
+def books_in(
+    state_dir: Path,
+    *,
+    shards: int = 1,
+    segment_bytes: int = 65_536,
+    durability: str = "machine",
+) -> Books:
     """Open the books of a state folder."""
     return open_books(
-        state_dir / "journal", MACHINE, slots=8, shards=shards, segment_bytes=segment_bytes
+        state_dir / "journal",
+        MACHINE,
+        slots=8,
+        shards=shards,
+        segment_bytes=segment_bytes,
+        durability=durability,
+        call_soon=lambda flush: flush(),
+        from_thread=lambda then: then(),
     )
 
 
@@ -120,6 +134,7 @@ def finish(
     *,
     key: VirtualKey = KEY,
     hold: bool = False,
+    then: Callable[[], None] = lambda: None,
     **tokens: int,
 ) -> None:
     """Write the event of a completed exchange."""
@@ -130,6 +145,7 @@ def finish(
         destination=DESTINATION,
         margin_bp=MARGIN_BP,
         hold=hold,
+        then=then,
     )
 
 

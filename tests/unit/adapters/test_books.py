@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -204,9 +206,7 @@ def test_slots_are_used_again_and_run_out(tmp_path):
     books = books_in(tmp_path)
     for number in range(1_000):
         finish(books, begin(books, number), number)
-    slots = [
-        begin(books, number, client_request_id="x" * 512) for number in range(8 + SPARE_SLOTS)
-    ]
+    slots = [begin(books, number, client_request_id="x" * 512) for number in range(8 + SPARE_SLOTS)]
     with pytest.raises(ServerError) as refused:
         begin(books, 1)
     assert (503, "overloaded", len(slots)) == (
@@ -236,3 +236,69 @@ def test_a_torn_inflight_file_is_refused_loudly(tmp_path):
     with pytest.raises(ValueError, match="inflight"):
         books_in(tmp_path)
     shutil.rmtree(tmp_path / "journal")
+
+
+def test_what_ends_in_one_turn_is_written_together_and_only_then_answered(tmp_path, monkeypatch):
+    turns, done = [], []
+    books = books_in(tmp_path)
+    monkeypatch.setattr(books, "_call_soon", turns.append)
+    slots = [begin(books, number) for number in range(5)]
+    for number, slot in enumerate(slots):
+        finish(books, slot, number, then=lambda number=number: done.append(number))
+    assert ([], 5, 1) == (done, books.open_slots, len(turns))
+    assert [] == events_in(tmp_path)
+    turns.pop()()
+
+    assert ([0, 1, 2, 3, 4], 0) == (done, books.open_slots)
+    assert 5 == len(events_in(tmp_path))
+    books.shut()
+
+
+def test_an_event_that_cannot_be_encoded_leaves_no_hole_and_is_told_at_the_next_start(
+    tmp_path, monkeypatch, caplog
+):
+    books = books_in(tmp_path)
+    real = books._writer.event
+
+    def failing(record, *args, **kwargs):
+        if record.request_id == request_id(2):
+            raise TypeError
+        return real(record, *args, **kwargs)
+
+    monkeypatch.setattr(books, "_writer", SimpleNamespace(event=failing))
+    done = []
+    for number in (1, 2, 3):
+        finish(books, begin(books, number), number, then=lambda: done.append(1))
+    assert (3, 1) == (len(done), books.open_slots)
+    assert request_id(2) in caplog.text
+    books.shut()
+    again = books_in(tmp_path)
+    assert 1 == again.recovered
+    again.shut()
+
+    events = events_in(tmp_path)
+    assert [1, 2, 1] == [int(event.id[-9:]) for event in events]
+    assert [request_id(1), request_id(3), request_id(2)] == [
+        event.data.request_id for event in events
+    ]
+
+
+def test_strict_answers_wait_for_the_disk(tmp_path, monkeypatch):
+    synced = threading.Event()
+    real = os.fdatasync
+    order = []
+
+    def slow(descriptor):
+        synced.wait(10)
+        real(descriptor)
+        order.append("synced")
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    books = books_in(tmp_path, durability="strict")
+    answered = threading.Event()
+    finish(books, begin(books, 1), 1, then=lambda: (order.append("answered"), answered.set()))
+    assert not answered.wait(0.1)
+    synced.set()
+    assert answered.wait(10)
+    assert ["synced", "answered"] == order[:2]
+    books.shut()

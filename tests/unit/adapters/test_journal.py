@@ -12,7 +12,7 @@ import pytest
 from korad.adapters import journal as module
 from korad.adapters.journal import Journal, JournalInUseError, lock_folder, next_epoch
 from korad.adapters.recovery import frames_of
-from korad.billing.frames import KIND_EVENT, read_segment_header
+from korad.billing.frames import KIND_EVENT, encode_frame, read_segment_header
 from korad.domain.event import Producer
 
 PRODUCER = Producer(machine="m0123456789ab", worker=0, epoch=1)
@@ -28,7 +28,7 @@ def journal(tmp_path):
 
 def append(journal, *numbers):
     for number in numbers:
-        journal.append(number, 0, KIND_EVENT, b"%d" % number * 50)
+        journal.append((encode_frame(number, 0, KIND_EVENT, b"%d" % number * 50),))
 
 
 def synced(journal):
