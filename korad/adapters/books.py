@@ -209,14 +209,22 @@ class Books:
                 # Its slot stays open: what it holds is told at the next start, as after a kill.
                 _log.exception("the event of request %s could not be written", record.request_id)
                 unwritten.add(slot)
-        self.journal.append(frames)
+        written = self.journal.append(frames)
         for _, _, _, slot, then in pending:
             if slot is not None and slot not in unwritten:
-                self._inflight.close(slot)
+                self._free(slot, written=written)
             if self._strict:
                 self.journal.when_synced(partial(self._from_thread, then))
             else:
                 then()
+
+    def _free(self, slot: int, *, written: bool) -> None:
+        if written:
+            self._inflight.close(slot)
+            return
+        # The event waits for disk space: until it is written, the slot speaks for it.
+        free = partial(self._inflight.close, slot)
+        self.journal.when_synced(partial(self._from_thread, free))
 
     def shut(self) -> None:
         """Close the journal; open slots stay for the next start to tell."""

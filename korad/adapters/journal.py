@@ -83,17 +83,19 @@ class Journal:
         """Bytes of segments in use so far by this start."""
         return (self._segment - 1) * self._segment_bytes + self._at
 
-    def append(self, frames: Sequence[bytes]) -> None:
-        """Write events. Never fails: what finds no place waits in memory, and `full` is true."""
+    def append(self, frames: Sequence[bytes]) -> bool:
+        """Write events; return False where they wait in memory for disk space (`full` is true)."""
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         with self._lock:
             if self._stuck or self._at + len(data) > self._segment_bytes:
-                for frame in frames:
-                    self._append_elsewhere(frame)
+                self._stuck.extend(frames)
+                self._flush_stuck()
             else:
                 self._write(data)
+            written = not self._stuck
         if self._asleep:
             self._wake.set()
+        return written
 
     def when_synced(self, then: Callable[[], None]) -> None:
         """Call `then`, in the journal's thread, once all that was appended is on the disk."""
@@ -106,6 +108,10 @@ class Journal:
         self._stopping = True
         self._wake.set()
         self._thread.join(timeout=10)
+        with self._lock:
+            self._flush_stuck()
+        if self._stuck:
+            _log.critical("%d events could not be written: no disk space", len(self._stuck))
         if self._descriptor >= 0:
             # Nothing more will come: the rest of its disk space is free again.
             os.ftruncate(self._descriptor, self._at)
@@ -116,43 +122,38 @@ class Journal:
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, frame: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         try:
-            os.pwrite(self._descriptor, frame, self._at)
+            os.pwrite(self._descriptor, data, self._at)
         except OSError as error:
             _log.error("the journal cannot be written (%s); taking a new segment", error.strerror)
-            self._stuck.append(frame)
-            if self._reserve >= 0:
-                self._rotate()
-                self._flush_stuck()
-            return
-        self._at += len(frame)
-        self._unsynced.append(frame)
-
-    def _append_elsewhere(self, frame: bytes) -> None:
-        """Write what may not fit: here, else into the reserve, else once there is one."""
-        self._stuck.append(frame)
-        self._flush_stuck()
-        if self._stuck and self._reserve >= 0:
-            self._rotate()
+            self._stuck.append(data)
+            self._at = self._segment_bytes
             self._flush_stuck()
+            return
+        self._at += len(data)
+        self._unsynced.append(data)
 
     def _flush_stuck(self) -> None:
-        """Write what waits, in order, as far as there is room."""
-        while self._stuck and self._at + len(self._stuck[0]) <= self._segment_bytes:
-            frame = self._stuck[0]
+        """Write what waits, in order, into the present segment and as many more as it takes."""
+        while self._stuck:
+            data = self._stuck[0]
+            if self._at + len(data) > self._segment_bytes and not self._rotate():
+                return
             try:
-                os.pwrite(self._descriptor, frame, self._at)
+                os.pwrite(self._descriptor, data, self._at)
             except OSError:
                 _log.exception("the journal's new segment cannot be written")
+                self._no_space = True
                 return
-            self._at += len(frame)
+            self._at += len(data)
             self._unsynced.append(self._stuck.popleft())
 
-    def _rotate(self) -> None:
-        """Make the reserve the segment in use."""
-        if self._reserve < 0:
-            raise OSError("the journal has no segment in reserve")
+    def _rotate(self) -> bool:
+        """Make the reserve the segment in use; return False where there is no space for one."""
+        # Usually the thread has put one there; a burst may be faster.
+        if self._reserve < 0 and not self._refill():
+            return False
         if self._descriptor >= 0:
             self._retired.append(self._descriptor)
         self._segment += 1
@@ -162,6 +163,7 @@ class Journal:
         name = f"e{self.producer.epoch:08d}-{self._segment:08d}.journal"
         (self.folder / RESERVE_FILE).rename(self.folder / name)
         self._wake.set()
+        return True
 
     def _make_reserve(self) -> None:
         """Allocate the next segment. Raises OSError: no space."""
@@ -181,8 +183,11 @@ class Journal:
         retry_at = 0.0
         while not self._stopping:
             if self._reserve < 0:
-                if time.monotonic() >= retry_at and not self._refill():
-                    retry_at = time.monotonic() + RESERVE_RETRY_S
+                if time.monotonic() >= retry_at:
+                    with self._lock:
+                        if self._reserve < 0 and not self._refill():
+                            retry_at = time.monotonic() + RESERVE_RETRY_S
+                        self._flush_stuck()
             elif not self._unsynced and not self._waiting and not self._retired:
                 self._asleep = True
                 self._wake.wait(RESERVE_RETRY_S)
@@ -194,7 +199,7 @@ class Journal:
         self._sync()
 
     def _refill(self) -> bool:
-        """Put a segment in reserve; return whether there was disk space for it."""
+        """Put a segment in reserve, under the lock; return whether there was disk space for it."""
         try:
             self._make_reserve()
         except OSError as error:
@@ -202,10 +207,6 @@ class Journal:
             self._no_space = True
             return False
         self._no_space = False
-        with self._lock:
-            if self._stuck and self._reserve >= 0:
-                self._rotate()
-                self._flush_stuck()
         return True
 
     def _sync(self) -> None:
@@ -243,9 +244,8 @@ class Journal:
         with self._lock:
             lost, self._unsynced = self._unsynced, []
             self._stuck.extendleft(reversed(lost))
-            if self._reserve >= 0:
-                self._rotate()
-                self._flush_stuck()
+            self._at = self._segment_bytes  # that segment is done with
+            self._flush_stuck()
             retired, self._retired = self._retired, []
         for descriptor in retired:
             os.close(descriptor)

@@ -1,0 +1,239 @@
+"""Read the journals of this machine's workers while they are written.
+
+A `Tail` follows one producer (one start of one worker) through its segments. Numbers without a gap
+per shard are all it promises: a frame told twice is skipped, and behind a damaged frame nothing is
+told, for a hole must never be shipped over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from fcntl import LOCK_NB, LOCK_SH, LOCK_UN, flock
+from pathlib import Path
+
+from korad.adapters.journal import EPOCH_FILE, LOCK_FILE
+from korad.billing.frames import (
+    HEADER_BYTES,
+    PAYLOAD_BYTES_MAX,
+    SEGMENT_HEADER_BYTES,
+    CorruptFrameError,
+    Frame,
+    read_frame,
+    read_segment_header,
+)
+from korad.domain.event import Producer
+
+READ_BYTES = 256 * 1024
+_PAYLOAD_BEGINS = b'{"specversion"'
+_log = logging.getLogger("korad")
+
+
+class Tail:
+    """One producer's events, from where they were last read."""
+
+    def __init__(self, folder: Path, producer: Producer) -> None:
+        self.folder = folder
+        self.producer = producer
+        self.name = producer.name
+        self.damaged: str | None = None
+        """Where a damaged frame stands, with intact ones behind it; nothing behind it is read."""
+        self.done = False
+        """The producer has ended and all it wrote was read."""
+        self._segment = 0
+        self._descriptor = -1
+        self._at = 0
+        self._read_to: dict[int, int] = {}
+        self._applied: dict[int, int] = {}
+        self._behind = False
+        self.is_in_step = True
+        """Whether all that was read was taken."""
+        self._last_in: dict[Path, dict[int, int]] = {}
+        """Per segment and shard the last number in it, as far as it was read."""
+
+    def read(self, frames_max: int) -> list[Frame]:
+        """Return the next frames, [] where there are none (yet)."""
+        frames: list[Frame] = []
+        while len(frames) < frames_max and not self.done and self.damaged is None:
+            if self._descriptor < 0 and not self._open_next():
+                break
+            before = self._at
+            self._read_segment(frames, frames_max)
+            if self._at == before and not self._leave_segment():
+                break
+        return frames
+
+    def compare(self, shard: int, taken: int) -> None:
+        """Note the last number of a shard that Redis has taken; `fall_in_step` acts on it."""
+        self._applied[shard] = taken
+        self._behind = self._behind or taken < self._read_to.get(shard, 0)
+
+    def fall_in_step(self) -> None:
+        """Go back to what Redis has not taken, if it was read before; skip what it has."""
+        if self._behind or not self.is_in_step:
+            self.close()
+            self._segment, self._at, self.done = 0, 0, False
+        self._read_to = dict(self._applied)
+        self._behind, self.is_in_step = False, True
+
+    def taken(self, shard: int) -> int:
+        """Return the last number of a shard that Redis has taken."""
+        return self._applied.get(shard, 0)
+
+    def note_taken(self, shard: int, number: int) -> None:
+        """Note a newer one."""
+        self._applied[shard] = number
+
+    def remove_shipped(self, booked: dict[int, int], before_s: float) -> int:
+        """Delete segments that the ledger has all of and that are older; return how many.
+
+        `booked` is the ledger's last number per shard. A segment that is written stays.
+        """
+        removed = 0
+        paths = segments_of(self.folder, self.producer.epoch)
+        for path in paths if self.done else paths[:-1]:
+            last_in = self._last_in.get(path)
+            if last_in is None or (path == self._path() and not self.done):
+                break
+            if path.stat().st_mtime > before_s or any(
+                number > booked.get(shard, 0) for shard, number in last_in.items()
+            ):
+                break
+            path.unlink()
+            del self._last_in[path]
+            removed += 1
+        return removed
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of this producer is left on the disk."""
+        return self.done and not segments_of(self.folder, self.producer.epoch)
+
+    def close(self) -> None:
+        """Close the segment."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────
+
+    def _path(self) -> Path:
+        return self.folder / f"e{self.producer.epoch:08d}-{self._segment:08d}.journal"
+
+    def _open_next(self) -> bool:
+        """Open the first segment after the present one."""
+        for path in segments_of(self.folder, self.producer.epoch):
+            number = int(path.name[10:18])
+            if number > self._segment:
+                self._descriptor = os.open(path, os.O_RDONLY)
+                self._segment, self._at = number, SEGMENT_HEADER_BYTES
+                self._last_in.setdefault(path, {})
+                return True
+        if self._segment == 0 and not is_live(self.folder, self.producer.epoch):
+            self.done = True
+        return False
+
+    def _read_segment(self, frames: list[Frame], frames_max: int) -> None:
+        data = os.pread(self._descriptor, READ_BYTES, self._at)
+        last_in = self._last_in[self._path()]
+        at = 0
+        while len(frames) < frames_max:
+            try:
+                frame = read_frame(data, at)
+            except CorruptFrameError as error:
+                self._at += at
+                self._judge(error)
+                return
+            if frame is None:
+                break
+            last_in[frame.shard] = max(frame.number, last_in.get(frame.shard, 0))
+            if frame.number > self._read_to.get(frame.shard, 0):
+                self._read_to[frame.shard] = frame.number
+                frames.append(frame)
+            at = frame.end
+        self._at += at
+
+    def _judge(self, error: CorruptFrameError) -> None:
+        """Tell a frame that is being written, or was torn by a power cut, from a damaged one."""
+        behind = os.pread(self._descriptor, 2 * PAYLOAD_BYTES_MAX + READ_BYTES, self._at)
+        if _intact_frame_in(behind):
+            self.damaged = f"{self._path()} at {self._at}"
+            _log.error("the journal is damaged: %s; nothing behind it is billed", error)
+
+    def _leave_segment(self) -> bool:
+        """Go on to the next segment if no more can come in this one; return whether to go on."""
+        later = any(
+            int(path.name[10:18]) > self._segment
+            for path in segments_of(self.folder, self.producer.epoch)
+        )
+        live = is_live(self.folder, self.producer.epoch)
+        if later or not live:
+            # Looked at again: it may have been written between the read and the look around.
+            data = os.pread(self._descriptor, HEADER_BYTES + PAYLOAD_BYTES_MAX, self._at)
+            try:
+                if read_frame(data, 0) is not None:
+                    return True
+            except CorruptFrameError:
+                if self.damaged is not None:
+                    return False
+            self.close()
+            self.done = not later
+            return later
+        return False
+
+
+def segments_of(folder: Path, epoch: int) -> list[Path]:
+    """Return the segments of one start of a worker, in order."""
+    return sorted(folder.glob(f"e{epoch:08d}-*.journal"))
+
+
+def is_live(folder: Path, epoch: int) -> bool:
+    """Return whether the worker that this start was of still runs."""
+    try:
+        newest = int((folder / EPOCH_FILE).read_text())
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR)
+    except (OSError, ValueError):
+        return False
+    try:
+        flock(descriptor, LOCK_SH | LOCK_NB)
+        flock(descriptor, LOCK_UN)
+    except OSError:
+        return epoch == newest
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def find_producers(journal_dir: Path) -> Iterator[tuple[Path, Producer]]:
+    """Yield (folder, producer) of every start that has left a segment, oldest first."""
+    for folder in sorted(journal_dir.glob("w[0-9]*")):
+        seen = set()
+        for path in sorted(folder.glob("e*-*.journal")):
+            epoch = int(path.name[1:9])
+            if epoch in seen:
+                continue
+            try:
+                with path.open("rb") as file:
+                    producer, _ = read_segment_header(file.read(SEGMENT_HEADER_BYTES))
+            except FileNotFoundError:
+                continue
+            except CorruptFrameError:
+                _log.exception("%s is no segment of a journal", path)
+                continue
+            seen.add(epoch)
+            yield folder, producer
+
+
+def _intact_frame_in(data: bytes) -> bool:
+    """Return whether an intact frame begins anywhere behind the first byte of `data`."""
+    at = data.find(_PAYLOAD_BEGINS, HEADER_BYTES + 1)
+    while at >= 0:
+        try:
+            if read_frame(data, at - HEADER_BYTES) is not None:
+                return True
+        except CorruptFrameError:
+            pass
+        at = data.find(_PAYLOAD_BEGINS, at + 1)
+    return False

@@ -1,0 +1,206 @@
+"""The Redis client of everything that is not a request: bookkeeper, consumer, CLI, admin.
+
+redis-py, its retries off: it would send a command again whose reply was lost, and so bill twice.
+Not for the request path: an awaited command costs 50 to 180 us; see `redis_pipeline.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError as RedisConnectionError,
+    NoPermissionError,
+    NoScriptError,
+    RedisClusterException,
+    TimeoutError as RedisTimeoutError,
+)
+
+from korad.adapters.redis_scripts import Script, load_script
+from korad.adapters.redis_url import RedisAddress, RedisKind
+
+TIMEOUT_S = 5.0
+"""For a reply. A command that blocks must block for less."""
+CONNECT_TIMEOUT_S = 3.0
+HEALTH_CHECK_INTERVAL_S = 30.0
+
+UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, RedisClusterException, OSError)
+"""What redis-py raises where there is no reply; a `pipeline()` of the client raises these.
+`RedisUnavailableError`, which all else raises, is one of them."""
+
+
+class RedisUnavailableError(RedisConnectionError):
+    """There was no reply: the message says where and why. The command may have run."""
+
+
+class _Single(Redis):
+    """A server, a unix socket or a sentinels' master."""
+
+    where = "Redis"
+    sentinels: Sentinel | None = None
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Return the reply. Raises RedisUnavailableError, or ResponseError for Redis' own."""
+        try:
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except UNAVAILABLE as error:
+            raise _told(error, self.where) from error
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's
+        """Close all connections, those to the sentinels too."""
+        await super().aclose(close_connection_pool)
+        if self.sentinels is not None:
+            await self.sentinels.aclose()
+
+
+class _Cluster(RedisCluster):
+    """A cluster; a command goes where its key is."""
+
+    __slots__ = ("where",)
+    where: str
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Return the reply. Raises RedisUnavailableError, or ResponseError for Redis' own."""
+        try:
+            return await super().execute_command(*args, **options)
+        except UNAVAILABLE as error:
+            raise _told(error, self.where) from error
+
+
+ControlClient = _Single | _Cluster
+"""A `redis.asyncio` client; replies are bytes, in RESP2's shapes. End it with `aclose()`."""
+
+
+async def connect_control(address: RedisAddress, *, timeout_s: float = TIMEOUT_S) -> ControlClient:
+    """Return a client whose server has answered; it reconnects by itself from then on.
+
+    A command waits at most `timeout_s` for its reply and is never sent twice. Raises
+    RedisUnavailableError, and ValueError for TLS files that cannot be read.
+    """
+    client = _client(address, timeout_s)
+    try:
+        with contextlib.suppress(NoPermissionError):  # PING may be more than the user may do
+            await client.execute_command("PING")
+    except BaseException:
+        await client.aclose()
+        raise
+    return client
+
+
+def _client(address: RedisAddress, timeout_s: float) -> ControlClient:
+    options = _options(address, timeout_s)
+    if address.kind is RedisKind.CLUSTER:
+        nodes = [ClusterNode(host, port) for host, port in address.hosts]
+        cluster = _Cluster(startup_nodes=nodes, **options)
+        cluster.where = address.label
+        return cluster
+    options["db"] = address.db
+    if address.kind is RedisKind.SENTINEL:
+        single = _sentinel_client(address, timeout_s, options)
+    elif address.kind is RedisKind.UNIX:
+        single = _Single(unix_socket_path=address.path, **options)
+    else:
+        host, port = address.hosts[0]
+        single = _Single(host=host, port=port, **options)
+    single.where = address.label
+    return single
+
+
+def _sentinel_client(address: RedisAddress, timeout_s: float, options: dict[str, Any]) -> _Single:
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        address.hosts,
+        sentinel_kwargs=_options(address, timeout_s, to_sentinel=True),
+        **options,
+    )
+    client: _Single = sentinels.master_for(address.service or "", redis_class=_Single)
+    client.sentinels = sentinels
+    return client
+
+
+def _options(
+    address: RedisAddress, timeout_s: float, *, to_sentinel: bool = False
+) -> dict[str, Any]:
+    password = address.sentinel_password if to_sentinel else address.password
+    options: dict[str, Any] = {
+        "username": address.sentinel_user if to_sentinel else address.user,
+        "password": None if password is None else password.reveal(),
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "health_check_interval": HEALTH_CHECK_INTERVAL_S,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        "driver_info": None,
+    }
+    if address.tls is not None:
+        options |= {
+            "ssl": True,
+            "ssl_ca_certs": address.tls.ca_certs,
+            "ssl_certfile": address.tls.certfile,
+            "ssl_keyfile": address.tls.keyfile,
+            "ssl_cert_reqs": address.tls.cert_reqs,
+            "ssl_check_hostname": address.tls.check_hostname,
+        }
+    return options
+
+
+def _told(error: BaseException, where: str) -> RedisUnavailableError:
+    """Return the error a person can act on."""
+    if isinstance(error, RedisUnavailableError):
+        return error
+    if isinstance(error, AuthenticationError):
+        advice = "check the user and password of the Redis URL"
+    elif isinstance(error, BusyLoadingError):
+        advice = "it is reading its data from the disk; try again in a moment"
+    elif isinstance(error, RedisTimeoutError):
+        advice = "it is overloaded, stopped or behind a firewall"
+    else:
+        advice = "check that it runs and that the Redis URL is right"
+    cause = str(error) or type(error).__name__
+    return RedisUnavailableError(f"cannot use Redis at {where}: {advice} ({cause})")
+
+
+class Scripts:
+    """Run packaged Lua scripts by their name, sending a text only when Redis does not know it."""
+
+    def __init__(self, client: ControlClient) -> None:
+        self._client = client
+        self._loaded: dict[str, Script] = {}
+
+    async def run(
+        self,
+        name: str,
+        keys: Sequence[bytes | str],
+        args: Sequence[bytes | str | int],
+    ) -> Any:
+        """Return the reply of `scripts/<name>.lua`. In a cluster `keys` tells the node.
+
+        Raises RedisUnavailableError (the script may have run) and redis' ResponseError.
+        """
+        script = self._loaded.get(name)
+        if script is None:
+            script = self._loaded[name] = load_script(name)
+        return await self.run_script(script, keys, args)
+
+    async def run_script(
+        self,
+        script: Script,
+        keys: Sequence[bytes | str],
+        args: Sequence[bytes | str | int],
+    ) -> Any:
+        """Return the reply of `script`; as `run`."""
+        tail = (len(keys), *keys, *args)
+        try:
+            return await self._client.execute_command("EVALSHA", script.sha, *tail)
+        except NoScriptError:
+            # EVAL leaves the script on the server: the next EVALSHA finds it, and of a cluster
+            # just the node that was missing it gets it.
+            return await self._client.execute_command("EVAL", script.text, *tail)

@@ -1,0 +1,36 @@
+"""The periods that balances are kept for: ever, and the UTC month, day and hour of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+MONTHS_KEPT = timedelta(days=70)
+DAYS_KEPT = timedelta(days=40)
+HOURS_KEPT = timedelta(hours=50)
+
+EVER = ""
+"""The period without an end, among the names of periods."""
+
+
+def periods_of(time: str) -> tuple[str, str, str, str]:
+    """Return the periods of an event's `time` ("2026-11-26T12:00:00.123Z"), the widest first."""
+    return EVER, time[:7], time[:10], time[:13]
+
+
+def keep_s(period: str) -> int | None:
+    """Return how many seconds a period's sums are kept after they last changed; None: for ever."""
+    kept = {7: MONTHS_KEPT, 10: DAYS_KEPT, 13: HOURS_KEPT}.get(len(period))
+    return None if kept is None else int(kept.total_seconds())
+
+
+def kept_periods(now_ms: int) -> Iterator[str]:
+    """Yield every period that may be kept at `now_ms` (Unix milliseconds)."""
+    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    yield EVER
+    days_ago = (now - timedelta(days=days) for days in range(MONTHS_KEPT.days + 1))
+    yield from sorted({day.strftime("%Y-%m") for day in days_ago})
+    for days in range(DAYS_KEPT.days + 1):
+        yield (now - timedelta(days=days)).strftime("%Y-%m-%d")
+    for hours in range(int(HOURS_KEPT.total_seconds()) // 3600 + 1):
+        yield (now - timedelta(hours=hours)).strftime("%Y-%m-%dT%H")
