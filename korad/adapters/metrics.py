@@ -63,6 +63,18 @@ _HELP = {
     "korad_journal_bytes": "Bytes of the journals that the workers write now.",
     "korad_journal_sync_failures_total": "Times the disk refused to keep the journal.",
     "korad_recovered_exchanges_total": "Exchanges billed for a worker that was killed.",
+    "korad_books_shipped_total": "Billing events that Redis has taken.",
+    "korad_books_duplicates_total": "Events sent again that Redis had already; none counts twice.",
+    "korad_books_gaps_total": "Times Redis had less than was sent: it went back in time.",
+    "korad_books_rebuilds_total": "Times the books in Redis were rebuilt from the ledger.",
+    "korad_books_dropped_holds_total": "Holds of killed processes that were taken out.",
+    "korad_books_removed_segments_total": "Journal files deleted: the ledger has all of them.",
+    "korad_redis_up": "Whether the bookkeeper reaches Redis.",
+    "korad_journal_oldest_unshipped_age": "Seconds that events have waited for Redis.",
+    "korad_journal_damaged": "Journals with a damaged frame: nothing behind it is billed.",
+    "korad_ledger_lag_events": "Events that Redis has and the ledger has not.",
+    "korad_ledger_booked_total": "Events that the ledger has booked.",
+    "korad_ledger_conflicts_total": "Events of a known id and another content, kept aside.",
     "korad_worker_starts_total": "Times a worker process was started.",
 }
 

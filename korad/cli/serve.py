@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from korad.adapters.embedded_redis import EmbeddedRedisError
 from korad.adapters.key_store import KeyStoreError
 from korad.adapters.pepper import PepperError
 from korad.adapters.tokenizer import TokenizerError
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     try:
         return serve(settings)
-    except (KeyStoreError, PepperError, TokenizerError) as error:
+    except (EmbeddedRedisError, KeyStoreError, PepperError, TokenizerError) as error:
         sys.stderr.write(f"korad: {error}\n")
     except OSError as error:
         server = settings.server

@@ -9,10 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from korad.adapters.embedded_redis import EmbeddedServer, ensure_server
+from korad.adapters.key_store import open_key_store
+from korad.adapters.redis_url import RedisAddress, parse_redis_url
 from korad.adapters.shared_pages import make_pages
 from korad.adapters.tokenizer import load_encode
 from korad.app import DEMO_KEY, App
-from korad.config import Settings, demo_settings
+from korad.config import ConfigError, Settings, demo_settings
+from korad.domain.secret import Secret
+from korad.server.bookkeeper import run_bookkeeper
 from korad.server.demo import start_simulator
 from korad.server.sockets import bind, resolve
 from korad.server.supervisor import Job, Supervisor
@@ -30,14 +35,30 @@ def serve(settings: Settings) -> int:
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         openai_url, anthropic_url, stop_demo = start_simulator(settings.state_dir)
         settings = demo_settings(settings, openai_url, anthropic_url)
+    redis: EmbeddedServer | None = None
     try:
-        return _serve(settings)
+        # Before any process starts: what a worker would stumble over is told once, and ends here.
+        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        open_key_store(settings.state_dir).close()
+        if settings.redis.url is None:
+            redis = ensure_server(settings.state_dir)
+            return _serve(settings, redis.address, embedded=True)
+        return _serve(settings, _address(settings.redis.url), embedded=False)
     finally:
+        if redis is not None and redis.started:
+            redis.stop()
         if stop_demo is not None:
             stop_demo()
 
 
-def _serve(settings: Settings) -> int:
+def _address(url: Secret) -> RedisAddress:
+    try:
+        return parse_redis_url(url.reveal())
+    except ValueError as error:
+        raise ConfigError([f"redis.url: {error}"]) from None
+
+
+def _serve(settings: Settings, address: RedisAddress, *, embedded: bool) -> int:
     server = settings.server
     share = server.workers > 1
     addresses = resolve(server.host, server.port)
@@ -45,9 +66,8 @@ def _serve(settings: Settings) -> int:
     held = bind(addresses, share=share)
     port = held[0].getsockname()[1]
     settings = replace(settings, server=replace(server, port=port))
-    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     encode = load_encode(settings.state_dir)
-    pages = make_pages(server.workers)
+    pages = make_pages(server.workers + 1)  # the last is the bookkeeper's
 
     def ready(app: App) -> None:
         print(banner(settings, has_keys=app.has_keys), flush=True)  # noqa: T201 - for a terminal
@@ -69,6 +89,12 @@ def _serve(settings: Settings) -> int:
     jobs = [
         Job(name=f"worker {index}", run=partial(work, index)) for index in range(server.workers)
     ]
+
+    def keep_books() -> None:
+        _close(held)
+        run_bookkeeper(settings, address, embedded=embedded, pages=pages)
+
+    jobs.append(Job(name="bookkeeper", run=keep_books, last=True))
     stop_timeout_s = server.drain_timeout_s + STOP_GRACE_S
     # A worker alone listens on the very sockets held here, so that nobody is turned away while it
     # is started anew: they are closed before it drains, else it could not stop taking connections.

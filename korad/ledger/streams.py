@@ -1,0 +1,186 @@
+"""The streams of events as the ledger's consumer group sees them.
+
+The client must not decode what Redis sends, and must not repeat what may have been done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import Any, Final, TypeAlias
+
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import ResponseError
+
+from korad.ledger.entries import StreamEntry
+from korad.ledger.store import order
+
+Client: TypeAlias = "Redis | RedisCluster"
+
+GROUP: Final = "ledger"
+COUNT: Final = 500
+COUNT_MIN: Final = 20
+"""Entries per stream and read: COUNT over all of them, but never fewer than this."""
+FIELD: Final = b"e"
+CLAIM_IDLE_MS: Final = 60_000
+
+
+def stream_key(shard: int) -> str:
+    """Return the name of a shard's stream."""
+    return f"kb:{{s{shard:02d}}}:st"
+
+
+def seq_key(shard: int) -> str:
+    """Return the name of the hash of the last numbers applied."""
+    return f"kb:{{s{shard:02d}}}:seq"
+
+
+class Streams:
+    """Read, acknowledge, claim and trim. Everything raises RedisError or OSError."""
+
+    def __init__(self, redis: Client, shards: int, consumer: str) -> None:
+        self.redis = redis
+        self.shards = range(shards)
+        self._consumer = consumer
+        self._shard_of = {stream_key(shard).encode(): shard for shard in self.shards}
+        self._count = max(COUNT // shards, COUNT_MIN)
+        # A cluster reads no two slots in one command.
+        keys = [stream_key(shard) for shard in self.shards]
+        self._reads = [[key] for key in keys] if isinstance(redis, RedisCluster) else [keys]
+
+    @property
+    def can_block(self) -> bool:
+        """Whether `read` can wait for new entries: one command reads all streams."""
+        return len(self._reads) == 1
+
+    async def make_group(self, shard: int) -> None:
+        """Make the group, before the stream's first entry, where there is none."""
+        try:
+            await self.redis.xgroup_create(stream_key(shard), GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    async def read(self, *, block_ms: int | None) -> list[StreamEntry]:
+        """Return entries that no consumer of the group has got yet."""
+        return await self._read(">", block_ms if self.can_block else None)
+
+    async def read_pending(self) -> list[StreamEntry]:
+        """Return entries that this consumer got and has not acknowledged, oldest first."""
+        return await self._read("0", None)
+
+    async def claim(self, shard: int) -> list[StreamEntry]:
+        """Take over what a consumer that is gone has left unacknowledged."""
+        found: list[StreamEntry] = []
+        start: Any = "0-0"
+        while True:
+            answer: Any = await self.redis.xautoclaim(
+                stream_key(shard), GROUP, self._consumer, CLAIM_IDLE_MS, start, count=COUNT
+            )
+            start = answer[0]
+            found += [_entry(shard, each) for each in answer[1] if each and each[0] is not None]
+            if start in {b"0-0", "0-0"} or len(found) >= COUNT:
+                return found
+
+    async def acknowledge(self, entries: Iterable[StreamEntry]) -> None:
+        """Tell Redis that these are booked."""
+        by_shard = sorted(entries, key=lambda entry: entry.shard)
+        for shard, group in groupby(by_shard, key=lambda entry: entry.shard):
+            await self.redis.xack(stream_key(shard), GROUP, *[entry.stream_id for entry in group])
+
+    async def rewind(self, shard: int, recorded: str | None) -> bool:
+        """Let the group read again what the ledger has not noted as booked, if there is such.
+
+        So is read again what another ledger acknowledged: this one is new, or an older copy. True
+        if the whole stream is read again, because Redis has lost what this ledger noted.
+        """
+        group = next(each for each in await self.groups(shard) if each["name"] == GROUP)
+        stream: Any = await self.redis.xinfo_stream(stream_key(shard))
+        lost = recorded is not None and order(recorded) > order(_text(stream["last-generated-id"]))
+        start = "0-0" if recorded is None or lost else recorded
+        if order(group["last-delivered-id"]) > order(start):
+            await self.redis.xgroup_setid(stream_key(shard), GROUP, start)
+        return lost
+
+    async def groups(self, shard: int) -> list[dict[str, Any]]:
+        """Return the consumer groups of a stream: name, last-delivered-id, pending."""
+        with suppress(KeyError):
+            return [
+                {
+                    "name": _text(group["name"]),
+                    "last-delivered-id": _text(group["last-delivered-id"]),
+                    "pending": int(group["pending"]),
+                }
+                for group in await self.redis.xinfo_groups(stream_key(shard))
+            ]
+        raise ResponseError("XINFO GROUPS has no such fields")
+
+    async def trim(self, shard: int, recorded: str, keep_ms: int) -> int:
+        """Forget entries that are booked, done with by every group, and old. Return how many."""
+        bounds = [_after(recorded), (await self._now_ms(shard) - keep_ms, 0)]
+        for group in await self.groups(shard):
+            bounds.append(_after(group["last-delivered-id"]))
+            if group["pending"]:
+                pending: Any = await self.redis.xpending(stream_key(shard), group["name"])
+                if pending["min"] is not None:
+                    bounds.append(order(_text(pending["min"])))
+        milliseconds, sequence = min(bounds)
+        if milliseconds <= 0:
+            return 0
+        minimum = f"{milliseconds}-{sequence}"
+        return int(await self.redis.xtrim(stream_key(shard), minid=minimum, approximate=True))
+
+    async def numbers(self, shard: int) -> dict[str, int]:
+        """Return the last number that was applied, per producer."""
+        applied: Any = await self.redis.hgetall(seq_key(shard))
+        return {_text(producer): int(number) for producer, number in applied.items()}
+
+    async def _now_ms(self, shard: int) -> int:
+        # The server's clock made the ids. A cluster answers for one node at a time.
+        if isinstance(self.redis, RedisCluster):
+            node = self.redis.get_node_from_key(stream_key(shard))
+            answer: Any = await self.redis.execute_command("TIME", target_nodes=node)
+        else:
+            answer = await self.redis.time()
+        return int(answer[0]) * 1_000 + int(answer[1]) // 1_000
+
+    async def _read(self, start: str, block_ms: int | None) -> list[StreamEntry]:
+        entries: list[StreamEntry] = []
+        for keys in self._reads:
+            answer: Any = await self.redis.xreadgroup(
+                GROUP,
+                self._consumer,
+                dict.fromkeys(keys, start),
+                count=self._count,
+                block=block_ms,
+            )
+            for key, found in _pairs(answer):
+                entries += [_entry(self._shard_of[key], each) for each in found]
+        return entries
+
+
+def _pairs(answer: Any) -> Iterable[tuple[bytes, Sequence[Any]]]:
+    """Return (stream, entries) of an answer in either protocol."""
+    if not answer:
+        return []
+    if isinstance(answer, Mapping):
+        # RESP3 wraps the entries of a stream once more.
+        return [(key, found[0] if found else []) for key, found in answer.items()]
+    return [(key, found) for key, found in answer]
+
+
+def _entry(shard: int, entry: Sequence[Any]) -> StreamEntry:
+    stream_id, fields = entry
+    return StreamEntry(
+        shard=shard, stream_id=_text(stream_id), payload=fields.get(FIELD) if fields else None
+    )
+
+
+def _after(stream_id: str) -> tuple[int, int]:
+    milliseconds, sequence = order(stream_id)
+    return milliseconds, sequence + 1
+
+
+def _text(raw: bytes | str) -> str:
+    return raw.decode() if isinstance(raw, bytes) else raw

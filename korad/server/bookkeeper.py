@@ -1,0 +1,243 @@
+"""The bookkeeper: one process beside the workers that ships their journals and runs the ledger.
+
+It can be killed at any time: where it was is told by the numbers in Redis and in the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+
+import uvloop
+
+from korad.adapters.books import adopt_orphans
+from korad.adapters.books_source import BooksSource, BooksUnreachableError, ShardBooks
+from korad.adapters.embedded_redis import EmbeddedRedisError, ensure_server
+from korad.adapters.machine import load_machine
+from korad.adapters.metrics import MetricsPage
+from korad.adapters.redis_books import RedisBooks
+from korad.adapters.redis_control import UNAVAILABLE, ControlClient, connect_control
+from korad.adapters.redis_url import RedisAddress
+from korad.adapters.shared_pages import SharedPages
+from korad.adapters.shipping import Shipper
+from korad.app import JOURNAL_FOLDER
+from korad.clock import unix_ns
+from korad.config import Settings
+from korad.ledger.consumer import LedgerConsumer
+from korad.ledger.database import LedgerError
+from korad.ledger.opening import LEDGER_FILE, open_ledger
+from korad.ledger.store import Ledger
+from korad.ledger.sums import LedgerBooks
+
+LOCK_FILE = "bookkeeper.lock"
+RETRY_S = 1.0
+METRICS_S = 0.5
+DRAIN_S = 5.0
+"""How long the last events may take to reach Redis when korad stops; the rest waits on the disk."""
+
+_log = logging.getLogger("korad")
+
+
+def run_bookkeeper(
+    settings: Settings, address: RedisAddress, *, embedded: bool, pages: SharedPages
+) -> None:
+    """Keep the books until SIGTERM."""
+    # An interrupt at the terminal reaches every process; the workers' last events come after it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    page = MetricsPage(pages.metrics[-1])
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Bookkeeper(settings, address, page, embedded=embedded).run())
+
+
+class LedgerSource:
+    """The ledger as the shipper asks it, in a thread."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._books = LedgerBooks(ledger)
+
+    async def books(self, shard: int, now_ms: int) -> ShardBooks:
+        """Return a shard's books, both parts as of the same moment."""
+        return await asyncio.to_thread(self._read, shard, now_ms)
+
+    async def checkpoints(self) -> Mapping[tuple[str, int], int]:
+        """Return the checkpoint of every (producer, shard)."""
+        return await asyncio.to_thread(self._checkpoints)
+
+    def _read(self, shard: int, now_ms: int) -> ShardBooks:
+        try:
+            while True:
+                before = self._books.checkpoints(shard)
+                sums = self._books.sums(shard, now_ms)
+                # Checkpoints only grow: the same again, and no event came in between.
+                if self._books.checkpoints(shard) == before:
+                    return ShardBooks(sums=sums, checkpoints=before)
+        except LedgerError as error:
+            raise BooksUnreachableError(str(error)) from error
+
+    def _checkpoints(self) -> Mapping[tuple[str, int], int]:
+        try:
+            return self._ledger.checkpoints()
+        except LedgerError as error:
+            raise BooksUnreachableError(str(error)) from error
+
+
+class _Bookkeeper:
+    def __init__(
+        self, settings: Settings, address: RedisAddress, page: MetricsPage, *, embedded: bool
+    ) -> None:
+        self._settings = settings
+        self._address = address
+        self._page = page
+        self._embedded = embedded
+        self._stop = asyncio.Event()
+        self._journal_dir = settings.state_dir / JOURNAL_FOLDER
+        self._runs_ledger = settings.ledger.run == "on" or (
+            settings.ledger.run == "auto" and embedded
+        )
+
+    async def run(self) -> None:
+        """Keep the books until told to stop."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop.set)
+        lock = await self._become_the_only_one()
+        if lock is None:
+            return
+        machine = load_machine(self._settings.state_dir)
+        told = await asyncio.to_thread(
+            adopt_orphans,
+            self._journal_dir,
+            machine,
+            shards=self._settings.redis.shards,
+            segment_bytes=self._settings.billing.segment_bytes,
+        )
+        self._page.add("korad_recovered_exchanges_total", told)
+        client = await self._connect()
+        if client is None:
+            return
+        ledgers = [ledger for ledger in (self._open_ledger(), self._open_ledger()) if ledger]
+        try:
+            await self._keep(client, machine, ledgers)
+        finally:
+            for ledger in ledgers:
+                ledger.close()
+            await client.aclose()
+            os.close(lock)
+
+    async def _keep(self, client: ControlClient, machine: str, ledgers: list[Ledger]) -> None:
+        settings = self._settings
+        source: BooksSource | None = LedgerSource(ledgers[0]) if ledgers else None
+        shipper = Shipper(
+            self._journal_dir,
+            RedisBooks(client, settings.redis.shards),
+            machine=machine,
+            shards=settings.redis.shards,
+            source=source,
+            keep_s=settings.billing.journal_keep_s,
+            now_ms=_now_ms,
+        )
+        consumer = (
+            LedgerConsumer(ledgers[1], client, settings.redis.shards, settings.ledger.stream_keep_s)
+            if self._runs_ledger and ledgers
+            else None
+        )
+        shipping = asyncio.create_task(shipper.run())
+        booking = None if consumer is None else asyncio.create_task(consumer.run())
+        watching = asyncio.create_task(self._watch(shipper, consumer))
+        tasks = [task for task in (shipping, booking) if task is not None]
+        stopped = asyncio.create_task(self._stop.wait())
+        # Neither ends by itself: one that does has met a bug, and the supervisor starts us anew.
+        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        shipper.stop()
+        await shipping
+        if not await shipper.drain(DRAIN_S):
+            _log.warning("not all events have reached Redis; they wait in the journal")
+        if consumer is not None and booking is not None:
+            consumer.stop()
+            await booking
+        watching.cancel()
+        stopped.cancel()
+        shipper.close()
+
+    async def _watch(self, shipper: Shipper, consumer: LedgerConsumer | None) -> None:
+        """Tell the metrics, and start korad's own Redis again if it has ended."""
+        page = self._page
+        while True:
+            for name, count in shipper.counts.items():
+                page.set(f"korad_books_{name}_total", count)
+            page.set("korad_redis_up", int(shipper.redis_up))
+            since_ms = shipper.waiting_since_ms
+            waiting_s = 0 if since_ms is None else max(0, _now_ms() - since_ms) // 1_000
+            page.set("korad_journal_oldest_unshipped_age", waiting_s)
+            page.set("korad_journal_damaged", len(shipper.damaged))
+            if consumer is not None:
+                page.set("korad_ledger_lag_events", consumer.status.lag_events)
+                page.set("korad_ledger_booked_total", consumer.status.booked)
+                page.set("korad_ledger_conflicts_total", consumer.status.conflicts)
+            if self._embedded and not shipper.redis_up:
+                await asyncio.to_thread(self._restart_redis)
+            await asyncio.sleep(METRICS_S)
+
+    def _restart_redis(self) -> None:
+        try:
+            ensure_server(self._settings.state_dir)
+        except (EmbeddedRedisError, OSError) as error:
+            _log.error("korad's own Redis does not start: %s", error)
+
+    async def _become_the_only_one(self) -> int | None:
+        """Return the lock of this state folder's bookkeeper; None: told to stop while waiting."""
+        self._journal_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path: Path = self._journal_dir / LOCK_FILE
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        while True:
+            try:
+                flock(descriptor, LOCK_EX | LOCK_NB)
+            except OSError:
+                # Another korad runs on this state folder; it ships for both.
+                if await self._stopped_within(RETRY_S):
+                    os.close(descriptor)
+                    return None
+            else:
+                return descriptor
+
+    async def _connect(self) -> ControlClient | None:
+        """Return a client whose server has answered; None: told to stop before it did."""
+        told = ""
+        while not self._stop.is_set():
+            try:
+                return await connect_control(self._address)
+            except UNAVAILABLE as error:
+                if str(error) != told:
+                    told = str(error)
+                    _log.error("%s; events wait in the journal", told)
+            if self._embedded:
+                await asyncio.to_thread(self._restart_redis)
+            await self._stopped_within(RETRY_S)
+        return None
+
+    def _open_ledger(self) -> Ledger | None:
+        settings = self._settings
+        here = settings.ledger.url is not None or (settings.state_dir / LEDGER_FILE).exists()
+        if not here and not self._runs_ledger:
+            return None
+        try:
+            return open_ledger(settings, create=True)
+        except LedgerError as error:
+            _log.error("the ledger cannot be used: %s; events stay in Redis", error)
+            return None
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _now_ms() -> int:
+    return unix_ns() // 1_000_000
