@@ -18,11 +18,14 @@ from korad.adapters.books import open_books
 from korad.adapters.deadlines import DeadlineWheel
 from korad.adapters.key_store import open_key_store
 from korad.adapters.key_watch import KeyWatch
+from korad.adapters.limiter import RedisLimiter
 from korad.adapters.machine import load_machine
 from korad.adapters.metrics import Metrics
 from korad.adapters.pepper import load_pepper
 from korad.adapters.recent_requests import RecentRing, RequestIds
 from korad.adapters.records import Records
+from korad.adapters.redis_pipeline import RedisPipeline
+from korad.adapters.redis_url import RedisAddress
 from korad.adapters.request_log import RequestLog
 from korad.adapters.shared_pages import SharedPages
 from korad.auth import KeyRing, digest_key
@@ -67,6 +70,7 @@ class App:
         *,
         encode: Callable[[str], Sequence[int]],
         pages: SharedPages,
+        redis: RedisAddress,
         worker: int = 0,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -112,6 +116,10 @@ class App:
             call_soon=loop.call_soon,
             from_thread=loop.call_soon_threadsafe,
         )
+        self._pipeline = RedisPipeline(redis)
+        self._limiter = RedisLimiter(
+            self._pipeline, shards=settings.redis.shards, settings=settings.limits
+        )
         self._metrics.own.add("korad_recovered_exchanges_total", self._books.recovered)
         self._shell = Shell(
             rooms=self._rooms,
@@ -121,6 +129,8 @@ class App:
             records=Records(log=self._request_log, metrics=self._metrics.own, recent=recent),
             answers=self._answers,
             books=self._books,
+            limiter=self._limiter,
+            slice_tokens=settings.limits.slice_tokens,
             new_request_id=RequestIds(worker).next,
             settings=settings.server,
             counters=self._counters,
@@ -148,6 +158,7 @@ class App:
         """Load the keys and listen on `sockets`."""
         loop = asyncio.get_running_loop()
         await self._watch.refresh()
+        self._pipeline.start()
         self._wheel.start(self._shell.note_date)
         if self._request_log is not None:
             self._request_log.start()
@@ -194,6 +205,7 @@ class App:
         self._watch.close()
         self._transformers.shutdown(wait=True)
         self._counters.shutdown(wait=True)
+        await self._pipeline.close()
         self._books.shut()
         if self._request_log is not None:
             self._request_log.stop()
@@ -234,6 +246,8 @@ class App:
     def _note_gauges(self) -> None:
         self._metrics.own.set("korad_inflight", self._shell.inflight)
         self._metrics.own.set("korad_inflight_slots", self._books.open_slots)
+        for name, count in self._limiter.counters.items():
+            self._metrics.own.set(f"korad_limits_{name}_total", count)
         journal = self._books.journal
         self._metrics.own.set("korad_journal_bytes", journal.bytes_written)
         self._metrics.own.set("korad_journal_sync_failures_total", journal.sync_failures)

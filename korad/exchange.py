@@ -13,12 +13,16 @@ from __future__ import annotations
 from enum import Enum
 from http import HTTPStatus
 
+import msgspec
+
+from korad.admission import hold_sizes
 from korad.auth import authenticate, authorize
-from korad.billing.rating import rate, realized_savings_nano_usd, savings_nano_usd
+from korad.billing.rating import rate, realized_savings_nano_usd, savings_nano_usd, token_prices
 from korad.domain.answer import StoredAnswer
 from korad.domain.chat import ChatRequest
 from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
 from korad.domain.identity import VirtualKey
+from korad.domain.limits import HoldRequest
 from korad.domain.money import Charge, divide_half_even
 from korad.domain.usage import Usage, UsageSource
 from korad.errors import ExchangeStateError, KoradError
@@ -244,6 +248,44 @@ class Exchange:
             body=body,
         )
 
+    def hold_request(self, producer: str, slice_tokens: int) -> HoldRequest:
+        """Return what to ask of the key's limits; the prompt must have been counted."""
+        key, destination, prompt = self.key, self.destination, self.counted_prompt
+        assert key is not None
+        assert destination is not None
+        assert prompt is not None
+        choices = self.sent_request.whole_number("n") or 1
+        input_pico_usd, output_pico_usd = self.token_prices
+        sizes = hold_sizes(
+            prompt_tokens=prompt,
+            max_tokens=self.sent_request.max_tokens,
+            choices=choices,
+            stream=self.wants_stream,
+            input_pico_usd=input_pico_usd,
+            output_pico_usd=output_pico_usd,
+            margin_bp=self.margin_bp,
+            slice_tokens=slice_tokens,
+            expected_completion=self._rooms.completion_sizes.expected(destination.target.model),
+        )
+        return HoldRequest(
+            hold_id=self.request_id,
+            producer=producer,
+            account=key.account,
+            limits=key.limits,
+            started_ms=self.started_ms,
+            amount_nano_usd=sizes.amount_nano_usd,
+            least_nano_usd=sizes.least_nano_usd,
+            tokens=sizes.tokens,
+            fail_closed=key.fail_closed,
+            key_id=key.key_id,
+        )
+
+    @property
+    def token_prices(self) -> tuple[int, int]:
+        """Pico-USD per prompt and per completion token; the prompt must have been counted."""
+        assert self.destination is not None
+        return token_prices(self.counted_prompt or 0, self.destination.price)
+
     def note_sent(self, now_ns: int) -> None:
         """Note that the call went out on a connection: from here on it may cost something."""
         self._sent_ns = now_ns
@@ -406,6 +448,21 @@ class Exchange:
         self._error_code = error.code
         return data_event(error.body()), billed_line(self._rate().billed_nano_usd)
 
+    def length_event(self) -> bytes:
+        """Return the event that says the answer ends here because no more may be spent on it."""
+        assert self.request is not None
+        return data_event(
+            msgspec.json.encode(
+                {
+                    "id": f"chatcmpl-{self.request_id}",
+                    "object": "chat.completion.chunk",
+                    "created": self.started_ms // 1_000,
+                    "model": self.request.model,
+                    "choices": [{"index": 0, "delta": {}, "finish_reason": "length"}],
+                }
+            )
+        )
+
     def refuse(self, error: KoradError, lines: bytes) -> bytes:
         """Return the whole answer to an error before any byte of an answer was sent."""
         self.status = error.status
@@ -565,6 +622,8 @@ class Exchange:
         model = destination.target.model
         if self.decoder is not None:
             self._rooms.deltas.learn(model, self.decoder.deltas, usage)
+        if self.key is not None and self.key.limits:
+            self._rooms.completion_sizes.note(model, usage.completion_tokens)
         if counted:
             tokens = destination.codec.scale_tokens(counted, destination.target)
             self._rooms.calibration.learn(model, tokens, usage.prompt_tokens)

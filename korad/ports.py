@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from korad.domain.answer import StoredAnswer
+from korad.domain.event import Producer
 from korad.domain.exchange import ExchangeRecord
 from korad.domain.identity import VirtualKey
 from korad.domain.limits import Admission, HoldRequest
@@ -96,6 +97,11 @@ class Books(Protocol):
     @property
     def full(self) -> bool:
         """Whether no new exchange may begin, for want of disk space."""
+        ...
+
+    @property
+    def producer(self) -> Producer:
+        """Who numbers the events."""
         ...
 
     def refuse_if_full(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from korad.admission import CompletionSizes
 from korad.auth import KeyRing
 from korad.billing.pricebook import PriceBook
 from korad.domain.money import Price, format_margin, new_price
@@ -74,6 +75,7 @@ class Rooms:
         self.counter = counter
         self.calibration = Calibration()
         self.deltas = DeltaRates()
+        self.completion_sizes = CompletionSizes()
         self._cache_minimum = cache_minimum
         self.default_level = default_level
         self.default_margin_bp = default_margin_bp

@@ -42,6 +42,12 @@ def price_prompt(tokens: int, price: Price) -> int:
     return tokens * _tier_price(price, tokens).input_pico_usd
 
 
+def token_prices(prompt_tokens: int, price: Price) -> tuple[int, int]:
+    """Return pico-USD per plain prompt token and per completion token, for a prompt so long."""
+    row = _tier_price(price, prompt_tokens)
+    return row.input_pico_usd, max(row.output_pico_usd, row.reasoning_pico_usd or 0)
+
+
 def savings_nano_usd(original_tokens: int, optimized_tokens: int, price: Price) -> int:
     """Return price(original) - price(optimized) in nano-USD, half-even; negative if it grew.
 

@@ -22,3 +22,18 @@ class ChatRequest(Fact, frozen=True):
     stream: bool
     include_usage: bool
     """The client itself asked for the usage chunk (`stream_options.include_usage`)."""
+
+    def whole_number(self, name: str) -> int | None:
+        """Return a member that is a whole number above 0, else None."""
+        raw = self.members.get(name)
+        try:
+            number = None if raw is None else msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return number if type(number) is int and number > 0 else None
+
+    @property
+    def max_tokens(self) -> int | None:
+        """How long the answer may be, where the client says so."""
+        newer = self.whole_number("max_completion_tokens")
+        return self.whole_number("max_tokens") if newer is None else newer

@@ -82,6 +82,7 @@ def _serve(settings: Settings, address: RedisAddress, *, embedded: bool) -> int:
             sockets,
             encode=encode,
             pages=pages,
+            redis=address,
             worker=index,
             ready=ready if index == 0 else lambda _: None,
         )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 import uvloop
 
+from korad.adapters.redis_url import RedisAddress
 from korad.adapters.shared_pages import SharedPages
 from korad.app import App
 from korad.config import Settings
@@ -33,12 +34,13 @@ _log = logging.getLogger("korad")
 Encode = Callable[[str], Sequence[int]]
 
 
-def run_worker(
+def run_worker(  # noqa: PLR0913 - the parts of a worker
     settings: Settings,
     sockets: Sequence[socket.socket],
     *,
     encode: Encode,
     pages: SharedPages,
+    redis: RedisAddress,
     worker: int,
     ready: Callable[[App], None],
 ) -> None:
@@ -47,7 +49,13 @@ def run_worker(
     allow_open_files()
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, sockets, encode, pages, worker, ready))
+        runner.run(
+            _serve(
+                sockets,
+                lambda: App(settings, encode=encode, pages=pages, redis=redis, worker=worker),
+                ready,
+            )
+        )
 
 
 def keep_freed_memory() -> None:
@@ -78,18 +86,13 @@ def allow_open_files() -> None:
 
 
 async def _serve(
-    settings: Settings,
-    sockets: Sequence[socket.socket],
-    encode: Encode,
-    pages: SharedPages,
-    worker: int,
-    ready: Callable[[App], None],
+    sockets: Sequence[socket.socket], make_app: Callable[[], App], ready: Callable[[App], None]
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    app = App(settings, encode=encode, pages=pages, worker=worker)
+    app = make_app()
     await app.start(sockets)
     gc.collect()
     gc.freeze()

@@ -12,18 +12,23 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from korad.admission import budget_exceeded
 from korad.clock import monotonic_ns
 from korad.domain.answer import StoredAnswer
-from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead
+from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
+from korad.domain.limits import Hold
 from korad.domain.upstream import OnDisconnect
 from korad.errors import KoradError, UpstreamRefused, server_error, upstream_error
 from korad.providers.base import StreamDecoder
 from korad.upstream import AnswerHead, Handle
+from korad.web.allowance import Allowance
 from korad.web.shell import Shell
 from korad.wire.http1 import chunk, last_chunk
 
 FOLD_BYTES = 4_096
 """Generated text kept until it is counted."""
+CHARS_PER_TOKEN_MAX = 8
+"""More characters a token are rare: what a stream has cost so far is estimated from below."""
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """Longest non-streaming answer kept in memory until its usage is known."""
 
@@ -45,7 +50,8 @@ class Relay:
     """One exchange under way between a client connection and an upstream connection."""
 
     __slots__ = (
-        "_body", "_body_bytes", "_chunked", "_client", "_close", "_count", "_drains", "_exchange",
+        "_allowance", "_body", "_body_bytes", "_chunked", "_client", "_close", "_count", "_drains",
+        "_exchange",
         "_failure", "_folds", "_handle", "_head_sent", "_held", "_settled", "_shell", "_slot",
         "_waiting_for_count", "deadline",
     )  # fmt: skip
@@ -66,6 +72,8 @@ class Relay:
         self._waiting_for_count = False
         self._folds = 0
         self._settled = False
+        self._allowance: Allowance | None = None
+        """What a key with limits may spend."""
         self._slot: int | None = None
         """Where the books note what is under way, from before the upstream call to the event."""
         self._count = shell.books.count
@@ -172,6 +180,11 @@ class Relay:
         if self._slot is not None:
             # Before it is passed on: a kill in between must not forget what the client got.
             self._count(self._slot, decoder.deltas, decoder.chars)
+        if self._allowance is not None and not self._allowance.covers(
+            max(decoder.deltas, decoder.chars // CHARS_PER_TOKEN_MAX)
+        ):
+            self._cut_short(events)
+            return
         recording = self._exchange.recording
         if recording is not None:
             recording.take(events)
@@ -254,15 +267,74 @@ class Relay:
             self._bug()
 
     def _dispatch(self) -> None:
-        """Send the request upstream, and count for the answer's head meanwhile."""
-        exchange, shell = self._exchange, self._shell
+        """Send the request upstream, once its key's limits allow it."""
+        exchange = self._exchange
         call = exchange.dispatch()
-        self._open_slot(hold=False)
-        handle = shell.pool.send(call, self)
+        assert exchange.key is not None
+        if exchange.key.limits:
+            self._count_for_limits(call)
+        else:
+            self._open_slot(hold=False)
+            self._send_call(call)
+
+    def _send_call(self, call: UpstreamCall) -> None:
+        """Send the request upstream, and count for the answer's head meanwhile."""
+        exchange = self._exchange
+        handle = self._shell.pool.send(call, self)
         if not self._settled:
             self._handle = handle
-            if exchange.tells_counts:
+            if exchange.counted_prompt is not None:
+                self._note_prompt()
+            elif exchange.tells_counts:
                 self._count_prompt()
+
+    def _count_for_limits(self, call: UpstreamCall) -> None:
+        """Count the prompt, here or in a thread: what it costs is to be asked for."""
+        exchange = self._exchange
+        if exchange.counted_prompt is not None or exchange.is_quick_to_count:
+            if exchange.counted_prompt is None:
+                exchange.count_prompt()
+            self._reserve(call)
+            return
+
+        def counted(raised: BaseException | None) -> None:
+            if self._settled:
+                return
+            if raised is not None:
+                self._bug(raised)
+            else:
+                self._attempt(self._reserve, call)
+
+        self._shell.offload(exchange.count_prompt, counted)
+
+    def _reserve(self, call: UpstreamCall) -> None:
+        """Ask the key's limits."""
+        exchange, shell = self._exchange, self._shell
+        ask = exchange.hold_request(shell.books.producer.name, shell.slice_tokens)
+        assert exchange.counted_prompt is not None
+        allowance = Allowance(
+            shell.limiter,
+            ask,
+            prompt_tokens=exchange.counted_prompt,
+            prices=exchange.token_prices,
+            margin_bp=exchange.margin_bp,
+            slice_tokens=shell.slice_tokens,
+        )
+        # Before the question: were we killed in between, the slot's event would end the hold.
+        self._open_slot(hold=True)
+        self._allowance = allowance
+        allowance.reserve(lambda refusal: self._admitted(call, allowance, refusal))
+
+    def _admitted(
+        self, call: UpstreamCall, allowance: Allowance, refusal: KoradError | None
+    ) -> None:
+        """Send what the key's limits allow, or answer why not."""
+        if self._settled:
+            allowance.release(0)  # the client did not wait
+        elif refusal is not None:
+            self._refuse(refusal, Outcome.REFUSED)
+        else:
+            self._attempt(self._send_call, call)
 
     def _open_slot(self, *, hold: bool) -> None:
         """Note in the books that the exchange begins. Raises ServerError: 503."""
@@ -354,6 +426,14 @@ class Relay:
         events, self._held = self._held + events, b""
         head = self._stream_head()
         client.write(head + (chunk(events) if self._chunked else events) if events else head)
+
+    def _cut_short(self, events: bytes) -> None:
+        """End a stream for which the budget has no more: what came is passed on, and billed."""
+        self._cancel()
+        self._exchange.end_stream(monotonic_ns())
+        self._held += events + self._exchange.length_event()
+        self._failure = budget_exceeded()
+        self._finish(Outcome.COMPLETED)
 
     def _stream_head(self) -> bytes:
         self._head_sent = True
@@ -518,9 +598,19 @@ class Relay:
             self._handle.resume(self)
         if self._drains:
             self._end_drain()
-        if outcome is Outcome.REFUSED and self._slot is not None:
+        allowance = self._allowance
+        if (
+            self._slot is not None
+            and outcome is Outcome.REFUSED
+            and (allowance is None or allowance.hold is Hold.NONE)
+        ):
+            # Nothing was asked of the provider, and there is no hold to end.
             shell.books.abandon(self._slot)
             self._slot = None
+        if allowance is not None:
+            usage = record.usage
+            used = 0 if usage is None else usage.prompt_tokens + usage.completion_tokens
+            allowance.release(used)
         if self._slot is None and not exchange.is_hit:
             self._deliver(client, last, record)
         else:
@@ -541,7 +631,7 @@ class Relay:
             key=exchange.key,
             destination=exchange.destination,
             margin_bp=exchange.margin_bp,
-            hold=False,
+            hold=self._allowance is not None,
             then=then,
         )
 

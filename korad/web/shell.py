@@ -12,7 +12,7 @@ from korad.config import ServerSettings
 from korad.domain.exchange import ExchangeRecord, Outcome
 from korad.errors import KoradError, server_error
 from korad.exchange import Exchange
-from korad.ports import AnswerStore, Books, Deadlines, RecordSink
+from korad.ports import AnswerStore, Books, Deadlines, Limiter, RecordSink
 from korad.rooms import Rooms
 from korad.upstream import Pool
 from korad.web.heads import HeadReader
@@ -33,6 +33,8 @@ class Shell:
         records: RecordSink,
         answers: AnswerStore,
         books: Books,
+        limiter: Limiter,
+        slice_tokens: int,
         new_request_id: Callable[[], str],
         settings: ServerSettings,
         counters: ThreadPoolExecutor,
@@ -49,6 +51,8 @@ class Shell:
         self.records = records
         self.answers = answers
         self.books = books
+        self.limiter = limiter
+        self.slice_tokens = slice_tokens
         self.drains: dict[str, int] = {}
         """Answers read on for nobody, by provider."""
         self.new_request_id = new_request_id

@@ -155,6 +155,8 @@ class World(RuleBasedStateMachine):
             records=self,
             answers=self,
             books=self,
+            limiter=None,  # type: ignore[arg-type]
+            slice_tokens=256,
             new_request_id=lambda: "req_1",
             settings=ServerSettings(),
             counters=None,  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from korad.app import DEMO_KEY, App
 from korad.config import demo_settings, load_settings
 from korad.server.sockets import bind, resolve
 from korad.simulator import Script, Simulator
+from tests.support.proxy import NO_REDIS
 
 START_TIMEOUT_S = 30.0
 INACTIVE_KEY = "sk-bf-inactive-0000000000000000"
@@ -95,7 +96,9 @@ class Proxy:
             settings = replace(settings, server=replace(settings.server, access_log=False))
             sockets = bind(resolve("127.0.0.1", 0), share=False)
             self.port = sockets[0].getsockname()[1]
-            app = App(settings, encode=load_encode(self._state_dir), pages=make_pages(1))
+            app = App(
+                settings, encode=load_encode(self._state_dir), pages=make_pages(1), redis=NO_REDIS
+            )
             await app.start(sockets)
             self._started.set()
             await self._stop.wait()

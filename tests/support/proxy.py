@@ -15,6 +15,7 @@ import orjson
 
 import korad
 from korad.adapters.key_store import open_key_store
+from korad.adapters.redis_url import RedisAddress, unix_address
 from korad.adapters.shared_pages import make_pages
 from korad.app import App
 from korad.config import Settings, load_settings
@@ -29,6 +30,8 @@ EXPIRED_KEY = "sk-bf-integration-expired"
 LIMITED_KEY = "sk-bf-integration-limited"
 NOW_S = 1_700_000_000
 READY_TIMEOUT_S = 30.0
+
+NO_REDIS = unix_address("/nonexistent/redis.sock")
 
 Encode = Callable[[str], Sequence[int]]
 
@@ -117,6 +120,7 @@ async def running_proxy(
     tmp_path: Path,
     *,
     encode: Encode = encode_words,
+    redis: RedisAddress = NO_REDIS,
     server: str = "access_log = false",
     openai: str = "",
     openai_base_url: str | None = None,
@@ -129,7 +133,7 @@ async def running_proxy(
         )
         settings = settings_of(tmp_path, text)
         make_keys(settings.state_dir)
-        app = App(settings, encode=encode, pages=make_pages(1))
+        app = App(settings, encode=encode, pages=make_pages(1), redis=redis)
         sockets = bind(resolve("127.0.0.1", 0), share=False)
         await app.start(sockets)
         try:

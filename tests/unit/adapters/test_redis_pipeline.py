@@ -1,0 +1,271 @@
+"""The request path's connection: order, deadlines, a server that hangs, dies and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+import uvloop
+
+from korad.adapters.redis_link import PAUSE_S_MOST, pause_s
+from korad.adapters.redis_pipeline import (
+    ConnectionLostError,
+    NotConnectedError,
+    PipelineLimits,
+    QueueFullError,
+    RedisPipeline,
+    ReplyError,
+    ReplyTimeoutError,
+)
+from korad.adapters.redis_scripts import make_script
+from korad.adapters.redis_url import RedisAddress, parse_redis_url
+from tests.support.redis import RedisServer, server_binaries
+
+pytest_plugins = ("tests.support.redis",)
+
+
+def pytest_asyncio_loop_factories():
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    address: RedisAddress, limits: PipelineLimits | None = None
+) -> AsyncIterator[RedisPipeline]:
+    pipeline = RedisPipeline(address, limits)
+    pipeline.start()
+    try:
+        assert await pipeline.wait_connected(10), pipeline.trouble
+        yield pipeline
+    finally:
+        await pipeline.close()
+
+
+def ask(pipeline: RedisPipeline, *parts: bytes, key: bytes | None = None, deadline_s=None):
+    """Return a future of what `then` is given; a second call would raise."""
+    answer = asyncio.get_running_loop().create_future()
+    pipeline.execute(parts, answer.set_result, key=key, deadline_s=deadline_s)
+    return answer
+
+
+async def eventually(condition, timeout_s: float = 10.0) -> None:
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("redis_binary", server_binaries().values(), ids=server_binaries())
+async def test_replies_come_in_order_and_leave_in_one_write(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        answers = [ask(pipeline, b"ECHO", b"%d" % number) for number in range(500)]
+        assert await asyncio.gather(*answers) == [b"%d" % number for number in range(500)]
+        assert pipeline.counters.commands == 500
+
+        with redis_server.client() as client:
+            calls = client.info("commandstats")["cmdstat_echo"]["calls"]
+            reads = client.info("stats").get("total_reads_processed")
+        assert calls == 500
+        # Greeting, commands, these two looks: a read for each command would be 500.
+        assert reads < 50
+
+
+async def test_every_kind_of_reply(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        assert await ask(pipeline, b"SET", b"a", b"1") == b"OK"
+        assert await ask(pipeline, b"INCR", b"a") == 2
+        assert await ask(pipeline, b"GET", b"none") is None
+        assert await ask(pipeline, b"MGET", b"a", b"none") == [b"2", None]
+        error = await ask(pipeline, b"HGET", b"a", b"b")
+        assert isinstance(error, ReplyError)
+        assert str(error).startswith("WRONGTYPE")
+        large = b"x" * 1_000_000
+        assert await ask(pipeline, b"ECHO", large) == large
+
+
+async def test_a_listener_that_raises_hurts_nobody_else(redis_server):
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+
+    def fail(reply: object) -> None:
+        raise ValueError(reply)
+
+    async with connected(redis_server.address) as pipeline:
+        pipeline.execute((b"ECHO", b"1"), fail)
+        assert await ask(pipeline, b"ECHO", b"2") == b"2"
+
+    assert isinstance(told[0]["exception"], ValueError)
+
+
+async def test_a_late_reply_is_dropped_and_the_order_kept(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        redis_server.freeze()
+        began = time.monotonic()
+        first = await ask(pipeline, b"ECHO", b"late", deadline_s=0.02)
+        waited = time.monotonic() - began
+        patient = ask(pipeline, b"ECHO", b"patient", deadline_s=5)
+        second = await ask(pipeline, b"ECHO", b"later", deadline_s=0.02)
+        redis_server.thaw()
+
+        assert isinstance(first, ReplyTimeoutError)
+        assert isinstance(second, ReplyTimeoutError)
+        assert first.may_have_run
+        assert 0.015 < waited < 1
+        assert await patient == b"patient"
+        assert await ask(pipeline, b"ECHO", b"next") == b"next"
+        assert pipeline.counters.timeouts == 2
+        assert pipeline.counters.reconnects == 0
+
+
+async def test_a_reply_that_lies_there_unread_is_in_time(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        answer = ask(pipeline, b"ECHO", b"here", deadline_s=0.05)
+        await asyncio.sleep(0)  # it is written now
+        time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy with something else
+
+        assert await answer == b"here"
+
+
+async def test_the_shortest_deadline_wins_whatever_came_first(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        redis_server.freeze()
+        slow = ask(pipeline, b"ECHO", b"slow", deadline_s=0.3)
+        quick = ask(pipeline, b"ECHO", b"quick", deadline_s=0.02)
+        assert isinstance(await quick, ReplyTimeoutError)
+        assert not slow.done()
+        assert isinstance(await slow, ReplyTimeoutError)
+
+
+async def test_a_server_that_hangs_is_given_up_and_found_again(redis_server):
+    limits = PipelineLimits(stall_s=0.2, connect_timeout_s=0.3)
+    async with connected(redis_server.address, limits) as pipeline:
+        redis_server.freeze()
+        assert isinstance(await ask(pipeline, b"ECHO", b"1"), ConnectionLostError)
+        assert isinstance(await ask(pipeline, b"ECHO", b"2"), NotConnectedError)
+        redis_server.thaw()
+
+        assert await pipeline.wait_connected(10)
+        assert await ask(pipeline, b"ECHO", b"3") == b"3"
+        assert pipeline.counters.reconnects == 1
+
+
+async def test_after_kill_9_commands_fail_at_once_until_it_is_back(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        redis_server.freeze()
+        waiting = [ask(pipeline, b"ECHO", b"1", deadline_s=5) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        redis_server.kill()
+        lost = await asyncio.gather(*waiting)
+        assert [type(error) for error in lost] == [ConnectionLostError] * 3
+        assert lost[0].may_have_run
+
+        await eventually(lambda: not pipeline.connected)
+        refused = await ask(pipeline, b"ECHO", b"2", deadline_s=5)
+        assert isinstance(refused, NotConnectedError)
+        assert not refused.may_have_run
+        assert pipeline.trouble
+
+        redis_server.start()
+        assert await pipeline.wait_connected(10)
+        assert await ask(pipeline, b"ECHO", b"3") == b"3"
+        assert pipeline.trouble is None
+        assert pipeline.counters.refused == 1
+
+
+async def test_nothing_is_told_before_execute_returns():
+    pipeline = RedisPipeline(parse_redis_url("unix:///nowhere/redis.sock"))
+    pipeline.start()
+    told = []
+    pipeline.execute((b"PING",), told.append)
+    assert told == []
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert isinstance(told[0], NotConnectedError)
+    assert not await pipeline.wait_connected(0.05)
+    await pipeline.close()
+
+
+async def test_the_queue_has_an_end(redis_server):
+    async with connected(redis_server.address, PipelineLimits(pending_max=3)) as pipeline:
+        answers = [ask(pipeline, b"ECHO", b"%d" % number) for number in range(5)]
+        *first, fourth, fifth = await asyncio.gather(*answers)
+        assert first == [b"0", b"1", b"2"]
+        assert isinstance(fourth, QueueFullError)
+        assert isinstance(fifth, QueueFullError)
+        assert await ask(pipeline, b"ECHO", b"again") == b"again"
+
+
+async def test_a_script_is_sent_once_and_again_when_it_was_forgotten(redis_server):
+    script = make_script("test", b"return {KEYS[1], ARGV[1], ARGV[2]}")
+
+    async with connected(redis_server.address) as pipeline:
+
+        def run():
+            answer = asyncio.get_running_loop().create_future()
+            pipeline.run(script, [b"k"], [b"1", b"2"], answer.set_result, deadline_s=5)
+            return answer
+
+        assert await run() == [b"k", b"1", b"2"]
+        assert await ask(pipeline, b"SCRIPT", b"EXISTS", script.sha) == [1]
+        assert await run() == [b"k", b"1", b"2"]
+        assert pipeline.counters.commands == 4
+        assert await ask(pipeline, b"SCRIPT", b"FLUSH") == b"OK"
+        assert await run() == [b"k", b"1", b"2"]
+
+
+async def test_a_server_that_became_a_replica_is_left(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        with redis_server.client() as client:
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            error = await ask(pipeline, b"SET", b"a", b"1")
+            assert isinstance(error, ReplyError)
+            assert not pipeline.connected
+            client.execute_command("REPLICAOF", "NO", "ONE")
+        assert await pipeline.wait_connected(10)
+        assert await ask(pipeline, b"SET", b"a", b"1") == b"OK"
+
+
+async def test_what_speaks_no_redis_is_told():
+    async def serve(_reader, writer):
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    pipeline = RedisPipeline(parse_redis_url(f"redis://127.0.0.1:{port}"))
+    pipeline.start()
+    assert not await pipeline.wait_connected(0.3)
+    assert pipeline.trouble
+    await pipeline.close()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_closing_answers_those_who_wait(redis_server):
+    async with connected(redis_server.address) as pipeline:
+        redis_server.freeze()
+        answer = ask(pipeline, b"ECHO", b"1")
+    assert isinstance(await answer, ConnectionLostError)
+
+
+async def test_the_default_server_over_tcp_with_a_database(tmp_path, redis_binary):
+    from tests.support.redis import free_port  # noqa: PLC0415 - only this test wants TCP
+
+    with RedisServer(tmp_path / "tcp", redis_binary, port=free_port()) as server:
+        server.start()
+        async with connected(parse_redis_url(f"{server.url}/5")) as pipeline:
+            assert await ask(pipeline, b"SET", b"a", b"1") == b"OK"
+        with server.client() as client:
+            assert client.info("keyspace") == {"db5": {"keys": 1, "expires": 0, "avg_ttl": 0}} or (
+                "db5" in client.info("keyspace")
+            )
+
+
+def test_pauses_grow_to_a_second_and_are_never_the_same_for_all():
+    assert 0.025 <= pause_s(0) <= 0.05
+    assert PAUSE_S_MOST / 2 <= pause_s(100) <= PAUSE_S_MOST
+    assert len({pause_s(3) for _ in range(20)}) > 1
