@@ -89,6 +89,7 @@ async def test_clients_that_left_do_not_fill_the_queue_for_a_connection(tmp_path
         assert [relays[2]] == [pending.listener for pending in site._waiting]
         for relay in relays[::2]:
             relay.client_gone()
+        await asyncio.sleep(0)
         assert 0 == shell.inflight
 
 
