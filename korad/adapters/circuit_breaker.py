@@ -31,12 +31,12 @@ class CircuitBreaker:
         return True
 
     def succeeded(self) -> None:
-        """An answer came."""
+        """Note that an answer came."""
         self._failures = 0
         self._try_at_ns = None
 
     def failed(self, now_ns: int) -> None:
-        """No answer came."""
+        """Note that none came."""
         self._failures += 1
         if self._failures < FAILURES_MAX:
             return

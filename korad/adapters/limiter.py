@@ -219,9 +219,10 @@ def _hold_after(reply: object) -> Hold:
     """Return whether a hold may exist after an answer that is none."""
     if isinstance(reply, PipelineError):
         return Hold.UNKNOWN if reply.may_have_run else Hold.NONE
-    # A script that fails half-way leaves what it has written; the server's own refusals do not run
-    # it, and the two look alike.
-    return Hold.UNKNOWN if isinstance(reply, ReplyError) else Hold.NONE
+    # A script that fails half-way leaves what it has written. Its error names the line; one of a
+    # server that does not run it at all (LOADING, CLUSTERDOWN, ...) has none to name.
+    failed_within = isinstance(reply, ReplyError) and "user_script" in str(reply)
+    return Hold.UNKNOWN if failed_within else Hold.NONE
 
 
 def _ignore(_: object) -> None:

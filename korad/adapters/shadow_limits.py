@@ -1,4 +1,4 @@
-"""What keys may spend while nobody keeps their limits: an allowance each, until they are kept again."""
+"""What keys may spend while nobody keeps their limits: an allowance each."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ class ShadowLimits:
         return True
 
     def forget(self) -> None:
-        """The outage is over."""
+        """Forget what was spent: the limits are kept again."""
         if self._spent_nano_usd:
             self._spent_nano_usd.clear()

@@ -117,6 +117,14 @@ def postgres_ledger(url: str) -> Ledger:
     return Ledger(PostgresDatabase(Secret(url), create=True), create=True)
 
 
+def drop_postgres_ledger(url: str) -> None:
+    """Drop the ledger of a PostgreSQL database, if it has one."""
+    import psycopg  # noqa: PLC0415 - optional
+
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS korad CASCADE")
+
+
 def payloads_of(ledger: Ledger) -> list[str]:
     """Return the booked payloads in the order they were booked."""
     return [row[0] for row in ledger.database.execute("SELECT payload FROM events ORDER BY entry")]

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-import uvloop
 
 from korad.adapters.redis_link import PAUSE_S_MOST, pause_s
 from korad.adapters.redis_pipeline import (
@@ -22,13 +21,7 @@ from korad.adapters.redis_pipeline import (
 )
 from korad.adapters.redis_scripts import make_script
 from korad.adapters.redis_url import RedisAddress, parse_redis_url
-from tests.support.redis import RedisServer, server_binaries
-
-pytest_plugins = ("tests.support.redis",)
-
-
-def pytest_asyncio_loop_factories():
-    return {"uvloop": uvloop.new_event_loop}
+from tests.support.redis import RedisServer, free_port, server_binaries
 
 
 @contextlib.asynccontextmanager
@@ -252,17 +245,13 @@ async def test_closing_answers_those_who_wait(redis_server):
     assert isinstance(await answer, ConnectionLostError)
 
 
-async def test_the_default_server_over_tcp_with_a_database(tmp_path, redis_binary):
-    from tests.support.redis import free_port  # noqa: PLC0415 - only this test wants TCP
-
+async def test_a_server_over_tcp_with_a_database(tmp_path, redis_binary):
     with RedisServer(tmp_path / "tcp", redis_binary, port=free_port()) as server:
         server.start()
         async with connected(parse_redis_url(f"{server.url}/5")) as pipeline:
             assert await ask(pipeline, b"SET", b"a", b"1") == b"OK"
         with server.client() as client:
-            assert client.info("keyspace") == {"db5": {"keys": 1, "expires": 0, "avg_ttl": 0}} or (
-                "db5" in client.info("keyspace")
-            )
+            assert list(client.info("keyspace")) == ["db5"]
 
 
 def test_pauses_grow_to_a_second_and_are_never_the_same_for_all():
