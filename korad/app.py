@@ -14,7 +14,7 @@ from time import gmtime, strftime
 from aiohttp import web
 
 from korad import __version__
-from korad.adapters.books import open_books
+from korad.adapters.books_opening import open_books
 from korad.adapters.deadlines import DeadlineWheel
 from korad.adapters.key_store import open_key_store
 from korad.adapters.key_watch import KeyWatch

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import os
-from binascii import crc_hqx
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,11 +30,10 @@ from korad.adapters.journal import (
     CONTEXTS_FILE,
     INFLIGHT_FILE,
     Journal,
-    JournalInUseError,
-    lock_folder,
     next_epoch,
 )
 from korad.adapters.recovery import interrupted_records, request_ids_since
+from korad.admission import shard_of
 from korad.billing.event_writer import EventWriter
 from korad.billing.frames import KIND_EVENT, KIND_EVENT_WITH_HOLD, encode_frame
 from korad.domain.event import EventStatus, Producer
@@ -44,8 +42,8 @@ from korad.domain.identity import VirtualKey
 from korad.errors import server_error
 from korad.ports import Billable
 
-WORKERS_MAX = 256
-SPARE_SLOTS = 64
+PARTS_MAX = 16_384
+"""Combinations of key, destination and margin remembered."""
 _RETRY_AFTER_S = 5
 _log = logging.getLogger("korad")
 
@@ -240,7 +238,7 @@ class Books:
         parts = (id(key), id(destination), margin_bp)
         found = self._by_parts.get(parts)
         if found is None:
-            if len(self._by_parts) >= WORKERS_MAX * 64:
+            if len(self._by_parts) >= PARTS_MAX:
                 self._by_parts.clear()
             known = self._contexts.known(
                 context_of(
@@ -271,78 +269,6 @@ class Books:
         frame = encode_frame(number, shard, KIND_EVENT_WITH_HOLD if hold else KIND_EVENT, payload)
         self._numbers[shard] = number
         return frame
-
-
-def shard_of(account: str, shards: int) -> int:
-    """Return the shard of an account, as every process of every machine computes it."""
-    return crc_hqx(account.encode(), 0) % shards
-
-
-def open_books(  # noqa: PLR0913 - the parts of the books
-    journal_dir: Path,
-    machine: str,
-    *,
-    slots: int,
-    shards: int,
-    segment_bytes: int,
-    durability: str,
-    call_soon: CallSoon,
-    from_thread: CallSoon,
-) -> Books:
-    """Open the books of the first worker folder that nobody holds; tell what was left in it.
-
-    Raises JournalInUseError when all are held, OSError when there is no disk space.
-    """
-    for worker in range(WORKERS_MAX):
-        folder = journal_dir / f"w{worker:02d}"
-        try:
-            lock = lock_folder(folder)
-        except JournalInUseError:
-            continue
-        return Books(
-            folder,
-            lock=lock,
-            machine=machine,
-            worker=worker,
-            slots=slots + SPARE_SLOTS,
-            shards=shards,
-            segment_bytes=segment_bytes,
-            durability=durability,
-            call_soon=call_soon,
-            from_thread=from_thread,
-        )
-    raise JournalInUseError(f"all {WORKERS_MAX} journals in {journal_dir} are in use")
-
-
-def adopt_orphans(journal_dir: Path, machine: str, *, shards: int, segment_bytes: int) -> int:
-    """Tell what workers left that have no successor; return how many exchanges that were."""
-    told = 0
-    for folder in sorted(journal_dir.glob("w[0-9]*")):
-        if not read_open_slots(folder / INFLIGHT_FILE)[1]:
-            continue
-        try:
-            lock = lock_folder(folder)
-        except JournalInUseError:
-            continue
-        books = Books(
-            folder,
-            lock=lock,
-            machine=machine,
-            worker=int(folder.name[1:]),
-            slots=1,
-            shards=shards,
-            segment_bytes=segment_bytes,
-            durability="machine",
-            call_soon=_never,
-            from_thread=_never,
-        )
-        told += books.recovered
-        books.shut()
-    return told
-
-
-def _never(_: Callable[[], None]) -> None:
-    raise AssertionError("nothing ends in books that are only recovered")
 
 
 def _contexts_file(folder: Path, epoch: int) -> Path:

@@ -36,6 +36,7 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 TALK_TIMEOUT_S = 2.0
 LOOK_EVERY_S = 0.02
+STDERR = 2
 _NS_PER_S = 1_000_000_000
 
 
@@ -122,6 +123,7 @@ def _start(files: ServerFiles, lock: int) -> int:
         write_config(files)
         files.pid.unlink(missing_ok=True)
         files.binary.write_text(f"{binary}\n")
+        _let_go_of_descriptors()
         os.set_inheritable(lock, True)  # noqa: FBT003 - os' signature
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         # A session of its own and no blocked signal: it must outlive us, and hear SIGTERM. It
@@ -140,6 +142,14 @@ def _start(files: ServerFiles, lock: int) -> int:
         )
     finally:
         os.close(lock)
+
+
+def _let_go_of_descriptors() -> None:
+    """Keep what we were given from the server: it would hold a caller's pipe open for ever."""
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, not paths
+        with suppress(OSError):
+            if int(name) > STDERR:
+                os.set_inheritable(int(name), False)  # noqa: FBT003
 
 
 def _look(files: ServerFiles) -> _State:

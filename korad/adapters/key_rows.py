@@ -8,9 +8,32 @@ from typing import Any, Final, TypedDict
 
 import orjson
 
+from korad.adapters.group_rows import GROUPS_INDEX, GROUPS_TABLE, LimitChanges, decoded_limits
+from korad.adapters.key_errors import KeyStoreError
 from korad.domain.identity import VirtualKey
+from korad.domain.limits import EntityLimits, Group
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+
+COLUMNS: Final = (
+    "key_id",
+    "name",
+    "digest",
+    "hint",
+    "level",
+    "allowed_providers",
+    "allowed_models",
+    "margin_bp",
+    "expires_at_s",
+    "active",
+    "created_at_s",
+    "cache",
+    "team_id",
+    "customer_id",
+    "limits",
+    "fail_closed",
+)
+"""All that is kept of a key but its revision. `customer_id` is the key's own."""
 
 
 class KeySettings(TypedDict, total=False):
@@ -23,6 +46,10 @@ class KeySettings(TypedDict, total=False):
     cache: bool
     expires_at_s: int | None
     active: bool
+    team_id: str | None
+    customer_id: str | None
+    limits: LimitChanges
+    fail_closed: bool
 
 
 class KeyChanges(KeySettings, total=False):
@@ -31,35 +58,25 @@ class KeyChanges(KeySettings, total=False):
     name: str
 
 
-def columns_of(key: VirtualKey) -> dict[str, Any]:
-    """Return the columns that hold `key`, all but its revision and hint."""
-    return encoded(
-        {
-            "key_id": key.key_id,
-            "name": key.name,
-            "digest": key.digest,
-            "level": key.level,
-            "allowed_providers": key.allowed_providers,
-            "allowed_models": key.allowed_models,
-            "margin_bp": key.margin_bp,
-            "cache": key.cache,
-            "expires_at_s": key.expires_at_s,
-            "active": key.active,
-            "created_at_s": key.created_at_s,
-        }
-    )
-
-
 def encoded(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `fields` as SQLite takes them: sets become sorted JSON arrays."""
+    """Return `fields` as a row takes them: sets become sorted JSON arrays."""
     return {
         name: orjson.dumps(sorted(held)).decode() if isinstance(held, frozenset) else held
         for name, held in fields.items()
     }
 
 
-def key_of(row: sqlite3.Row | Mapping[str, Any]) -> VirtualKey:
-    """Return the key that `row` holds."""
+def key_of(row: sqlite3.Row | Mapping[str, Any], groups: Mapping[str, Group]) -> VirtualKey:
+    """Return the key that `row` holds, with what its team and customer, of `groups`, add to it.
+
+    Raises KeyStoreError for a team or customer that is not there.
+    """
+    own = decoded_limits(row["limits"])
+    team = _group(groups, row["team_id"])
+    customer_id = row["customer_id"] or (team.customer_id if team else None)
+    customer = _group(groups, customer_id)
+    chain = [EntityLimits(entity=row["key_id"], limits=own)]
+    chain += [EntityLimits(entity=g.group_id, limits=g.limits) for g in (team, customer) if g]
     return VirtualKey(
         key_id=row["key_id"],
         name=row["name"],
@@ -70,9 +87,22 @@ def key_of(row: sqlite3.Row | Mapping[str, Any]) -> VirtualKey:
         margin_bp=row["margin_bp"],
         cache=bool(row["cache"]),
         expires_at_s=row["expires_at_s"],
+        team_id=row["team_id"],
+        customer_id=customer_id,
+        own_limits=own,
+        limits=tuple(each for each in chain if not each.limits.unlimited),
+        fail_closed=bool(row["fail_closed"]),
         active=bool(row["active"]),
         created_at_s=row["created_at_s"],
     )
+
+
+def _group(groups: Mapping[str, Group], group_id: str | None) -> Group | None:
+    if group_id is None:
+        return None
+    if group_id not in groups:
+        raise KeyStoreError(f"a key belongs to '{group_id}', which is not there")
+    return groups[group_id]
 
 
 def _names(encoded: str | None) -> frozenset[str] | None:
@@ -101,47 +131,49 @@ SCHEMA: Final = (
         expires_at_s INTEGER,
         active INTEGER NOT NULL,
         created_at_s INTEGER NOT NULL,
-        cache INTEGER NOT NULL DEFAULT 0
+        cache INTEGER NOT NULL DEFAULT 0,
+        team_id TEXT,
+        customer_id TEXT,
+        limits TEXT,
+        fail_closed INTEGER NOT NULL DEFAULT 0
     )
     """,
     "CREATE UNIQUE INDEX keys_by_rev ON keys (rev)",
     "CREATE UNIQUE INDEX active_keys_by_name ON keys (name) WHERE active",
+    GROUPS_TABLE,
+    GROUPS_INDEX,
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
 MIGRATIONS: Final = {
-    1: "ALTER TABLE keys ADD COLUMN cache INTEGER NOT NULL DEFAULT 0",
+    1: ("ALTER TABLE keys ADD COLUMN cache INTEGER NOT NULL DEFAULT 0",),
+    2: (
+        "ALTER TABLE keys ADD COLUMN team_id TEXT",
+        "ALTER TABLE keys ADD COLUMN customer_id TEXT",
+        "ALTER TABLE keys ADD COLUMN limits TEXT",
+        "ALTER TABLE keys ADD COLUMN fail_closed INTEGER NOT NULL DEFAULT 0",
+        GROUPS_TABLE,
+        GROUPS_INDEX,
+    ),
 }
 """What makes of each former schema the next one."""
 
-_FIELDS: Final = (
-    "key_id, name, digest, level, allowed_providers, allowed_models, margin_bp, expires_at_s, "
-    "active, created_at_s, cache"
-)
-SELECT: Final = f"SELECT rev, {_FIELDS} FROM keys"  # noqa: S608 - constants only
+SELECT: Final = f"SELECT rev, {', '.join(COLUMNS)} FROM keys"  # noqa: S608 - constants only
 GET: Final = f"""
     {SELECT}
     WHERE key_id = :reference OR digest = :digest OR name = :reference
     ORDER BY active DESC, rowid DESC LIMIT 1
 """
+MEMBERS: Final = f"{SELECT} WHERE team_id = :group_id OR customer_id = :group_id ORDER BY rowid"
 CONFLICTS: Final = """
     SELECT key_id, digest FROM keys
     WHERE key_id != :key_id AND (digest = :digest OR (:active AND active AND name = :name))
     ORDER BY digest = :digest DESC LIMIT 1
 """
-INSERT: Final = """
-    INSERT INTO keys (
-        key_id, rev, name, digest, hint, level, allowed_providers, allowed_models, margin_bp,
-        expires_at_s, active, created_at_s, cache
-    ) VALUES (
-        :key_id, :rev, :name, :digest, :hint, :level, :allowed_providers, :allowed_models,
-        :margin_bp, :expires_at_s, :active, :created_at_s, :cache
-    )
-"""
-UPDATE: Final = """
-    UPDATE keys SET
-        rev = :rev, name = :name, level = :level, allowed_providers = :allowed_providers,
-        allowed_models = :allowed_models, margin_bp = :margin_bp, expires_at_s = :expires_at_s,
-        active = :active, cache = :cache
-    WHERE key_id = :key_id
-"""
+_PUT_NAMES: Final = ("rev", *COLUMNS)
+PUT: Final = f"""
+    INSERT INTO keys ({", ".join(_PUT_NAMES)})
+    VALUES ({", ".join(f":{name}" for name in _PUT_NAMES)})
+    ON CONFLICT (key_id) DO UPDATE SET
+    {", ".join(f"{name} = :{name}" for name in _PUT_NAMES if name != "key_id")}
+"""  # noqa: S608 - constants only

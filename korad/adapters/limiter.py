@@ -15,6 +15,7 @@ from collections.abc import Callable
 from hiredis import ReplyError
 
 from korad.adapters.circuit_breaker import CircuitBreaker
+from korad.adapters.late_holds import LateHolds
 from korad.adapters.limit_plan import Plan, Plans
 from korad.adapters.redis_errors import PipelineError
 from korad.adapters.redis_pipeline import RedisPipeline
@@ -25,6 +26,7 @@ from korad.admission import (
     concurrency_limited,
     limits_unavailable,
     request_limited,
+    shard_of,
     token_limited,
 )
 from korad.clock import monotonic_ns
@@ -63,8 +65,12 @@ class RedisLimiter:
         self._deadline_s = settings.deadline_ms / 1000
         self._now_ns = now_ns
         self._plans = Plans(shards)
-        self._breaker = CircuitBreaker()
-        self._shadow = ShadowLimits(settings.exposure_nano_usd)
+        self._shards = shards
+        # Per shard: where one node of a cluster hangs, what the others answer must neither close
+        # its breaker nor renew the allowances of its keys.
+        self._breakers = [CircuitBreaker() for _ in range(shards)]
+        self._shadows = [ShadowLimits(settings.exposure_nano_usd) for _ in range(shards)]
+        self._lates = [LateHolds() for _ in range(shards)]
         self._reserve = load_script("reserve")
         self._extend = load_script("extend")
         self._release = load_script("release")
@@ -89,7 +95,7 @@ class RedisLimiter:
         never hears of it, only an event with this hold id ends the hold.
         """
         self.counters["asked"] += 1
-        if not self._breaker.may_call(self._now_ns()):
+        if not self._breaker(ask).may_call(self._now_ns()):
             then(self._unchecked(ask, Hold.NONE))
             return
         plan = self._plans.plan(ask)
@@ -113,13 +119,13 @@ class RedisLimiter:
 
         Without an answer of Redis, or without the hold there, the key's policy decides.
         """
-        if not self._breaker.may_call(self._now_ns()):
+        if not self._breaker(ask).may_call(self._now_ns()):
             then(self._grown_unchecked(ask, extra_nano_usd))
             return
         plan = self._plans.plan(ask)
 
         def take(reply: object) -> None:
-            answer = self._answer(reply)
+            answer = self._answer(ask, reply)
             if answer is None or answer[0] == _HOLD_GONE:
                 then(self._grown_unchecked(ask, extra_nano_usd))
             else:
@@ -149,12 +155,19 @@ class RedisLimiter:
 
     @property
     def available(self) -> bool:
-        """Whether Redis is asked: false from five failures in a row until it answers again."""
-        return not self._breaker.open
+        """Whether Redis is asked: false from five failures in a row until it answers again.
+
+        Of a cluster: whether all of it is.
+        """
+        return not any(breaker.open for breaker in self._breakers)
 
     # ── within ───────────────────────────────────────────────────────────────────────────────
 
     def _end(self, ask: HoldRequest, used_tokens: int, *, drop: bool) -> None:
+        self._late(ask).end(ask.hold_id, self._now_ns())
+        self._send_end(ask, used_tokens, drop=drop)
+
+    def _send_end(self, ask: HoldRequest, used_tokens: int, *, drop: bool) -> None:
         plan = self._plans.plan(ask)
         args = (
             ask.hold_id.encode(),
@@ -166,19 +179,31 @@ class RedisLimiter:
         # Nobody waits for it, and what it would have given back, the event does.
         self._pipeline.run(self._release, plan.release_keys, args, _ignore)
 
-    def _answer(self, reply: object) -> list[bytes | int] | None:
+    def _breaker(self, ask: HoldRequest) -> CircuitBreaker:
+        return self._breakers[shard_of(ask.account, self._shards)]
+
+    def _shadow(self, ask: HoldRequest) -> ShadowLimits:
+        return self._shadows[shard_of(ask.account, self._shards)]
+
+    def _late(self, ask: HoldRequest) -> LateHolds:
+        return self._lates[shard_of(ask.account, self._shards)]
+
+    def _answer(self, ask: HoldRequest, reply: object) -> list[bytes | int] | None:
         """Return what a script answered, None where it decided nothing, and tell the breaker."""
         if reply.__class__ is list and reply[0] in (_GRANTED, _REFUSED, _HOLD_GONE):
-            self._breaker.succeeded()
+            self._breaker(ask).succeeded()
             if reply[0] != _HOLD_GONE:
-                self._shadow.forget()
+                self._shadow(ask).forget()
+            late = self._late(ask).take_due(self._now_ns())
+            if late is not None:
+                self._send_end(late, 0, drop=True)
             return reply
-        self._breaker.failed(self._now_ns())
-        self.counters["breaker_opens"] = self._breaker.opens
+        self._breaker(ask).failed(self._now_ns())
+        self.counters["breaker_opens"] = sum(breaker.opens for breaker in self._breakers)
         return None
 
     def _admission(self, ask: HoldRequest, plan: Plan, reply: object) -> Admission:
-        answer = self._answer(reply)
+        answer = self._answer(ask, reply)
         if answer is None:
             return self._unchecked(ask, _hold_after(reply))
         if answer[0] == _GRANTED:
@@ -200,8 +225,10 @@ class RedisLimiter:
     def _unchecked(self, ask: HoldRequest, hold: Hold) -> Admission:
         """Decide without Redis."""
         self.counters["unavailable"] += 1
+        if hold is Hold.UNKNOWN:
+            self._late(ask).begin(ask)
         amount = ask.amount_nano_usd
-        if not ask.fail_closed and self._shadow.take(ask.key_id, amount):
+        if not ask.fail_closed and self._shadow(ask).take(ask.key_id, amount):
             self.counters["allowed_unchecked"] += 1
             return Admission(refusal=None, hold=hold, granted_nano_usd=amount)
         self.counters["refused_unavailable"] += 1
@@ -211,7 +238,7 @@ class RedisLimiter:
         return Admission(refusal=limits_unavailable(), hold=hold)
 
     def _grown_unchecked(self, ask: HoldRequest, extra_nano_usd: int) -> int:
-        allowed = not ask.fail_closed and self._shadow.take(ask.key_id, extra_nano_usd)
+        allowed = not ask.fail_closed and self._shadow(ask).take(ask.key_id, extra_nano_usd)
         return extra_nano_usd if allowed else 0
 
 

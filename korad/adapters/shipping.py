@@ -16,7 +16,10 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from korad.adapters.books_generation import GENERATION_FILE, Generations
 from korad.adapters.books_source import BooksSource, BooksUnreachableError
+from korad.adapters.inflight import read_open_slots
+from korad.adapters.journal import INFLIGHT_FILE
 from korad.adapters.journal_tail import Tail, find_producers
 from korad.adapters.redis_books import OtherShardsError, RedisBooks, Taken
 from korad.billing.frames import Frame
@@ -29,7 +32,6 @@ LOOK_AROUND_S = 0.5
 COMPARE_S = 5.0
 """How often the numbers are compared although nothing failed: a failover may go unnoticed."""
 KEEP_HOUSE_S = 30.0
-GENERATION_FILE = "books-generation"
 
 _log = logging.getLogger("korad")
 
@@ -56,15 +58,21 @@ class Shipper:
         self._keep_s = keep_s
         self._now_ms = now_ms
         self._tails: dict[str, Tail] = {}
+        self._generations = Generations(journal_dir.parent / GENERATION_FILE, books, source, now_ms)
         self._missing: set[str] = set()
         """Producers of which events were missing once; the ledger was asked for them."""
         self._stopping = asyncio.Event()
         self.counts = dict.fromkeys(
-            ("shipped", "duplicates", "gaps", "rebuilds", "dropped_holds", "removed_segments"), 0
+            ("shipped", "duplicates", "gaps", "dropped_holds", "removed_segments"), 0
         )
         self.redis_up = False
         self.waiting_since_ms: int | None = None
         """Since when there is something that could not be shipped."""
+
+    @property
+    def rebuilds(self) -> int:
+        """How often the books in Redis were rebuilt from the ledger."""
+        return self._generations.rebuilds
 
     @property
     def damaged(self) -> list[str]:
@@ -179,7 +187,7 @@ class Shipper:
     async def _compare(self) -> None:
         """Bring every journal to where Redis is; rebuild what Redis has lost."""
         for shard in self._shards:
-            await self._ensure_books(shard)
+            await self._generations.ensure(shard)
         self._look_around()
         for shard in self._shards:
             numbers = await self._books.numbers(shard)
@@ -188,37 +196,6 @@ class Shipper:
         self.redis_up = True
         for tail in self._tails.values():
             tail.fall_in_step()
-
-    async def _ensure_books(self, shard: int) -> None:
-        """Begin or rebuild the books of a shard where Redis has none, or others than before."""
-        known = self._known_generations()
-        while (generation := await self._books.generation(shard)) is None or (
-            known.get(shard, generation) != generation
-        ):
-            if shard not in known and not await self._had_books(shard):
-                await self._books.begin(shard)
-                continue
-            if generation is not None:
-                # Another machine has rebuilt or begun them; whether from a ledger is not known.
-                _log.error("the books in Redis are not those of before; rebuilding shard %d", shard)
-            await self._rebuild(shard)
-            known.pop(shard, None)
-        if known.get(shard) != generation:
-            self._remember_generation(shard, generation)
-
-    async def _rebuild(self, shard: int) -> None:
-        """Set a shard to what the ledger says. Raises BooksUnreachableError where there is none."""
-        if self._source is None:
-            raise BooksUnreachableError(
-                "Redis has lost events that the journals no longer hold, and no ledger is "
-                "configured here to rebuild the books from: set ledger.url"
-            )
-        now_ms = self._now_ms()
-        if await self._books.rebuild(shard, await self._source.books(shard, now_ms), now_ms):
-            self.counts["rebuilds"] += 1
-            _log.warning("rebuilt shard %d of the books in Redis from the ledger", shard)
-        else:
-            await self._sleep(BACKOFF_MAX_S / 2)  # another process is at it
 
     async def _recover(self, error: MissingError) -> None:
         """Ask the ledger for events that neither Redis nor the journal has."""
@@ -229,30 +206,10 @@ class Shipper:
             return
         self._missing.add(error.tail.name)
         try:
-            await self._rebuild(error.shard)
+            await self._generations.rebuild(error.shard)
         except (RedisError, OSError, BooksUnreachableError) as raised:
             self._missing.discard(error.tail.name)
             self._note_down(raised)
-
-    async def _had_books(self, shard: int) -> bool:
-        """Return whether the ledger has any event of a shard: then Redis was emptied."""
-        if self._source is None:
-            return False
-        checkpoints = await self._source.checkpoints()
-        return any(of == shard for _, of in checkpoints)
-
-    def _known_generations(self) -> dict[int, str]:
-        path = self._dir.parent / GENERATION_FILE
-        if not path.exists():
-            return {}
-        lines = [line.split() for line in path.read_text().splitlines()]
-        return {int(shard): name for shard, name in lines}
-
-    def _remember_generation(self, shard: int, generation: str) -> None:
-        known = self._known_generations() | {shard: generation}
-        draft = self._dir.parent / f"{GENERATION_FILE}.draft"
-        draft.write_text("".join(f"{of} {name}\n" for of, name in sorted(known.items())))
-        draft.rename(self._dir.parent / GENERATION_FILE)
 
     def _look_around(self) -> bool:
         """Look for new journals; return whether there is any."""
@@ -274,15 +231,30 @@ class Shipper:
                 if tail.is_empty:
                     del self._tails[tail.name]
         for shard in self._shards:
-            for hold_id, producer in await self._books.holds(shard):
-                if producer.startswith(f"{self._machine}-") and self._has_ended(producer):
-                    dropped = await self._books.drop_hold(shard, hold_id, producer)
-                    self.counts["dropped_holds"] += dropped
+            await self._drop_stray_holds(shard)
 
-    def _has_ended(self, producer: str) -> bool:
-        """Return whether nothing of this machine's producer will come any more."""
-        tail = self._tails.get(producer)
-        return tail is None or (tail.done and tail.damaged is None)
+    async def _drop_stray_holds(self, shard: int) -> None:
+        """Take out holds whose event is already in Redis, or will never come.
+
+        A hold can be made late: the worker did not wait for the answer, and the event was there
+        before it. So, in this order: which holds are there, which exchanges are under way, and
+        everything written until then is shipped. What is left of the first without the second has
+        no event to come.
+        """
+        holds = await self._books.holds(shard)
+        if not holds:
+            return
+        under_way = await asyncio.to_thread(_request_ids_under_way, self._dir)
+        while await self._ship_once():
+            pass
+        for hold_id, producer in holds:
+            tail = self._tails.get(producer)
+            damaged = tail is not None and tail.damaged is not None
+            mine = producer.startswith(f"{self._machine}-")
+            if mine and hold_id not in under_way and not damaged:
+                self.counts["dropped_holds"] += await self._books.drop_hold(
+                    shard, hold_id, producer
+                )
 
     def _note_down(self, error: Exception) -> None:
         if isinstance(error, OutOfStepError):
@@ -317,3 +289,11 @@ class MissingError(Exception):
 
 def _by_shard(frame: Frame) -> int:
     return frame.shard
+
+
+def _request_ids_under_way(journal_dir: Path) -> set[str]:
+    """Return the request ids of all open slots of this machine."""
+    found: set[str] = set()
+    for path in journal_dir.glob(f"w[0-9]*/{INFLIGHT_FILE}"):
+        found.update(slot.request_id for slot in read_open_slots(path)[1])
+    return found

@@ -10,13 +10,18 @@ from typing import Any, Final
 
 import orjson
 
+from korad.adapters.key_errors import CUSTOMER_ID_PREFIX, TEAM_ID_PREFIX
 from korad.auth import is_model_pattern
-from korad.config.scalars import LEVELS, Choice, Margin
+from korad.cli.limit_values import chain_object, limits_object, limits_text
+from korad.cli.output import lines, table
+from korad.config.kinds import Choice, Margin
+from korad.config.scalars import LEVELS
 from korad.domain.identity import VirtualKey
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
 _AGE_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _EXAMPLE_MODEL: Final = "anthropic/claude-sonnet-4-5-20250929"
+_KINDS: Final = {TEAM_ID_PREFIX: "team", CUSTOMER_ID_PREFIX: "customer"}
 _BASIS_POINTS_PER_HUNDREDTH: Final = 100
 
 
@@ -47,6 +52,13 @@ def read_switch(text: str) -> bool:
     if text.lower() not in {"on", "off"}:
         raise argparse.ArgumentTypeError(f"'{text}' is neither on nor off")
     return text.lower() == "on"
+
+
+def read_policy(text: str) -> bool:
+    """Return whether `text` says closed. Raises argparse.ArgumentTypeError."""
+    if text.lower() not in {"open", "closed"}:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither open nor closed")
+    return text.lower() == "closed"
 
 
 def read_provider(text: str) -> str:
@@ -109,6 +121,11 @@ def as_object(key: VirtualKey, hint: str, now_s: int) -> dict[str, Any]:
         "allowed_models": _sorted(key.allowed_models),
         "margin_bp": key.margin_bp,
         "cache": key.cache,
+        "team_id": key.team_id,
+        "customer_id": key.customer_id,
+        "limits": limits_object(key.own_limits),
+        "effective_limits": chain_object(key.limits),
+        "on_limits_unavailable": _policy(key),
         "expires_at": key.expires_at_s,
         "created_at": key.created_at_s,
     }
@@ -126,15 +143,24 @@ def as_lines(key: VirtualKey, hint: str, now_s: int) -> str:
         ("response cache", _switch(key.cache)),
         ("providers", _names(key.allowed_providers)),
         ("models", _names(key.allowed_models)),
-        ("expires", _time(key.expires_at_s)),
-        ("created", _time(key.created_at_s)),
+        ("team", key.team_id or "none"),
+        ("customer", key.customer_id or "none"),
+        ("limits", limits_text(key.own_limits)),
+        *[
+            (f"of its {_KINDS[each.entity[:3]]}", limits_text(each.limits))
+            for each in key.limits
+            if each.entity != key.key_id
+        ],
+        ("if unavailable", _policy(key)),
+        ("expires", time_text(key.expires_at_s)),
+        ("created", time_text(key.created_at_s)),
     )
-    return "".join(f"{label:<14} {fact}\n" for label, fact in facts)
+    return lines(facts)
 
 
 def as_table(keys: list[tuple[VirtualKey, str]], now_s: int) -> str:
     """Return keys with their hints as a table, one a line, under a head."""
-    rows = [("ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "CACHE", "EXPIRES")]
+    rows = [("ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "CACHE", "EXPIRES", "LIMITS")]
     rows += [
         (
             key.key_id,
@@ -144,16 +170,12 @@ def as_table(keys: list[tuple[VirtualKey, str]], now_s: int) -> str:
             key.level or "default",
             _margin(key.margin_bp),
             _switch(key.cache),
-            _time(key.expires_at_s),
+            time_text(key.expires_at_s),
+            limits_text(key.own_limits),
         )
         for key, hint in keys
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        + "\n"
-        for row in rows
-    )
+    return table(rows)
 
 
 def curl_line(key: VirtualKey, secret: str, host: str, port: int) -> str:
@@ -168,6 +190,10 @@ def curl_line(key: VirtualKey, secret: str, host: str, port: int) -> str:
         f"curl http://{name}:{port}/v1/chat/completions -H 'Content-Type: application/json' "
         f"-H 'x-bf-vk: {secret}' -d {quote(orjson.dumps(body).decode())}"
     )
+
+
+def _policy(key: VirtualKey) -> str:
+    return "closed" if key.fail_closed else "open"
 
 
 def _moment(text: str, now: datetime) -> datetime:
@@ -197,7 +223,8 @@ def _switch(is_on: bool) -> str:  # noqa: FBT001 - the value shown
     return "on" if is_on else "off"
 
 
-def _time(moment_s: int | None) -> str:
+def time_text(moment_s: int | None) -> str:
+    """Return a Unix time for people, in UTC; "never" for None."""
     if moment_s is None:
         return "never"
     return datetime.fromtimestamp(moment_s, UTC).strftime("%Y-%m-%d %H:%M UTC")

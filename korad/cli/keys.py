@@ -7,21 +7,12 @@ wrong usage.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from typing import Any
 
-import orjson
-
+from korad.adapters.key_changes import VirtualKeys
+from korad.adapters.key_errors import InvalidKeyError, KeyNotFoundError
 from korad.adapters.key_rows import KeyChanges
-from korad.adapters.key_store import (
-    InvalidKeyError,
-    KeyNotFoundError,
-    KeyStoreError,
-    SqliteKeyStore,
-    open_key_store,
-)
-from korad.adapters.pepper import PepperError
+from korad.adapters.key_stores import keys_in_redis, open_local_keys, place_of_keys
 from korad.auth import SECRET_PREFIX, is_mistyped
 from korad.cli.key_values import (
     allowed,
@@ -33,15 +24,17 @@ from korad.cli.key_values import (
     read_level,
     read_margin,
     read_model,
+    read_policy,
     read_provider,
     read_switch,
 )
-from korad.cli.options import Subparsers, add_config_options, settings_from
+from korad.cli.limit_values import add_limit_options, limits_given
+from korad.cli.options import Subparsers, add_config_options
+from korad.cli.output import Verb, group_id, run_verb, write, write_json
 from korad.clock import unix_s
 from korad.config import Settings
 from korad.domain.identity import VirtualKey
-
-Verb = Callable[[argparse.Namespace, SqliteKeyStore, Settings], None]
+from korad.domain.limits import GroupKind
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -73,66 +66,73 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     _add_settings(update)
 
+    _add_verb(verbs, "import-local", _import_local, "copy the keys of the state folder into Redis")
+
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb that `args` names and return the exit code."""
-    verb: Verb = args.keys_run
-    settings = settings_from(args)
-    try:
-        with open_key_store(settings.state_dir) as store:
-            verb(args, store, settings)
-    except (InvalidKeyError, argparse.ArgumentTypeError) as error:
-        return _fail(error, 2)
-    except (KeyStoreError, PepperError) as error:
-        return _fail(error, 1)
-    return 0
+    return run_verb(args, args.keys_run, "keys")
 
 
-def _create(args: argparse.Namespace, store: SqliteKeyStore, settings: Settings) -> None:
-    changes = _changes(args)
+def _create(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
+    changes = _changes(args, store)
     key, secret = store.create(changes.pop("name"), now_s=unix_s(), **changes)
     if args.as_json:
         shown = _object(key, store)
-        _write_json({"id": shown.pop("id"), "key": secret.reveal(), **shown})
+        write_json({"id": shown.pop("id"), "key": secret.reveal(), **shown})
         return
     server = settings.server
-    _write(
+    write(
         f"Created '{key.name}' ({key.key_id}). The key is shown this once and stored nowhere:\n\n"
         f"  {secret.reveal()}\n\nTry it:\n\n"
         f"  {curl_line(key, secret.reveal(), server.host, server.port)}\n"
     )
 
 
-def _list(args: argparse.Namespace, store: SqliteKeyStore, settings: Settings) -> None:
-    keys = store.list_keys()
+def _list(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
+    keys, hints, now_s = store.list_keys(), store.hints(), unix_s()
     if args.as_json:
-        _write_json([_object(key, store) for key in keys])
+        write_json([as_object(key, hints.get(key.key_id, ""), now_s) for key in keys])
     elif keys:
-        _write(as_table([(key, store.hint(key.key_id)) for key in keys], unix_s()))
+        write(as_table([(key, hints.get(key.key_id, "")) for key in keys], now_s))
     else:
-        _write(f"No keys in {settings.state_dir}. Make one: korad keys create --name NAME\n")
+        write(f"No keys in {place_of_keys(settings)}. Make one: korad keys create --name NAME\n")
 
 
-def _show(args: argparse.Namespace, store: SqliteKeyStore, _settings: Settings) -> None:
+def _import_local(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
+    if not keys_in_redis(settings):
+        raise InvalidKeyError(
+            "the keys are in the state folder already: set redis.url (or keys.store to redis) to "
+            "where they shall go"
+        )
+    with open_local_keys(settings) as local:
+        imported = store.copy_from(local)
+    if args.as_json:
+        write_json({"imported": imported})
+    else:
+        write(f"Imported {imported} keys into {place_of_keys(settings)}.\n")
+
+
+def _show(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
     key = store.get(args.reference)
     if key is None:
         raise _not_found(args.reference)
     _show_key(args, store, key)
 
 
-def _revoke(args: argparse.Namespace, store: SqliteKeyStore, _settings: Settings) -> None:
+def _revoke(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
     try:
         key = store.revoke(args.reference)
     except KeyNotFoundError:
         raise _not_found(args.reference) from None
     if args.as_json:
-        _write_json(_object(key, store))
+        write_json(_object(key, store))
     else:
-        _write(f"Revoked '{key.name}' ({key.key_id}).\n")
+        write(f"Revoked '{key.name}' ({key.key_id}).\n")
 
 
-def _update(args: argparse.Namespace, store: SqliteKeyStore, _settings: Settings) -> None:
-    changes = _changes(args)
+def _update(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
+    changes = _changes(args, store)
     if not changes:
         raise argparse.ArgumentTypeError("nothing to change: name at least one option")
     try:
@@ -196,29 +196,45 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         type=read_switch,
         help="answer a request of temperature 0 that was asked before from the response cache",
     )
+    add("--team", metavar="ID|NAME", help="the team it belongs to; none")
+    add("--customer", metavar="ID|NAME", help="the customer it belongs to; none for its team's")
+    add(
+        "--on-limits-unavailable",
+        dest="fail_closed",
+        metavar="open|closed",
+        type=read_policy,
+        help="while limits cannot be checked: serve up to limits.exposure_usd (open, the default) "
+        "or refuse (closed)",
+    )
+    add_limit_options(parser)
 
 
 def _read_expiry(text: str) -> int | None:
     return read_expiry(text, unix_s())
 
 
-def _changes(args: argparse.Namespace) -> dict[str, Any]:
+def _changes(args: argparse.Namespace, store: VirtualKeys) -> dict[str, Any]:
     given = vars(args)
     changes = {name: given[name] for name in KeyChanges.__optional_keys__ if name in given}
     for name in ("allowed_models", "allowed_providers"):
         if name in changes:
             changes[name] = allowed(changes[name])
+    for kind in GroupKind:
+        if kind.value in given:
+            changes[f"{kind.value}_id"] = group_id(store, kind, given[kind.value])
+    if limits := limits_given(args):
+        changes["limits"] = limits
     return changes
 
 
-def _show_key(args: argparse.Namespace, store: SqliteKeyStore, key: VirtualKey) -> None:
+def _show_key(args: argparse.Namespace, store: VirtualKeys, key: VirtualKey) -> None:
     if args.as_json:
-        _write_json(_object(key, store))
+        write_json(_object(key, store))
     else:
-        _write(as_lines(key, store.hint(key.key_id), unix_s()))
+        write(as_lines(key, store.hint(key.key_id), unix_s()))
 
 
-def _object(key: VirtualKey, store: SqliteKeyStore) -> dict[str, Any]:
+def _object(key: VirtualKey, store: VirtualKeys) -> dict[str, Any]:
     return as_object(key, store.hint(key.key_id), unix_s())
 
 
@@ -228,16 +244,3 @@ def _not_found(reference: str) -> KeyNotFoundError:
         fault = "it is mistyped or cut off" if is_mistyped(reference) else "it is of another store"
         return KeyNotFoundError(f"no such key: {fault}; see: korad keys list")
     return KeyNotFoundError(f"no key has the id or name '{reference}'; see: korad keys list")
-
-
-def _write_json(shown: object) -> None:
-    _write(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode() + "\n")
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-
-
-def _fail(error: Exception, code: int) -> int:
-    sys.stderr.write(f"korad keys: {error}\n")
-    return code

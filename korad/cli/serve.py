@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from korad.adapters.embedded_redis import EmbeddedRedisError
-from korad.adapters.key_store import KeyStoreError
+from korad.adapters.key_errors import KeyStoreError
 from korad.adapters.pepper import PepperError
 from korad.adapters.tokenizer import TokenizerError
 from korad.cli.options import (

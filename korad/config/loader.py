@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,20 @@ from korad.config.sources import default_state_dir, expand_folder, find_config_f
 RESERVED_VARIABLES = frozenset({"KORAD_CONFIG"})
 """Variables with korad's prefix that are no settings."""
 
-_TABLES = (
-    "server", "billing", "optimizer", "cache", "redis", "limits", "keys", "ledger", "admin",
-    "providers", "aliases", "prices",
-)  # fmt: skip
+_RECORDS: dict[str, Callable[..., Any]] = {
+    "server": ServerSettings,
+    "billing": BillingSettings,
+    "optimizer": OptimizerSettings,
+    "cache": CacheSettings,
+    "redis": RedisSettings,
+    "limits": LimitsSettings,
+    "keys": KeysSettings,
+    "ledger": LedgerSettings,
+    "admin": AdminSettings,
+}
+"""Sections with plain settings only, and what they are read into."""
+_TABLES = (*_RECORDS, "providers", "aliases", "prices")
+
 # Until the simulator listens there is nowhere to go; RFC 6761 has this name resolve never.
 _NOWHERE = "http://simulator.invalid/v1"
 
@@ -74,15 +84,7 @@ def load_settings(
     settings = Settings(
         state_dir=scalars.top.get("state_dir") or default_state_dir(environ),
         config_file=file,
-        server=ServerSettings(**scalars.sections["server"]),
-        billing=BillingSettings(**scalars.sections["billing"]),
-        optimizer=OptimizerSettings(**scalars.sections["optimizer"]),
-        cache=CacheSettings(**scalars.sections["cache"]),
-        redis=RedisSettings(**scalars.sections["redis"]),
-        limits=LimitsSettings(**scalars.sections["limits"]),
-        keys=KeysSettings(**scalars.sections["keys"]),
-        ledger=LedgerSettings(**scalars.sections["ledger"]),
-        admin=AdminSettings(**scalars.sections["admin"]),
+        **{name: record(**scalars.sections[name]) for name, record in _RECORDS.items()},
         providers=rows.enabled,
         aliases=aliases,
         prices=prices,

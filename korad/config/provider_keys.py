@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from korad.config.scalars import Choice, Flag, Kind, Seconds, Text, WholeNumber
+from korad.config.kinds import Choice, Flag, Kind, Seconds, Text, WholeNumber
 from korad.domain.upstream import AuthScheme, Dialect, OnDisconnect
 from korad.domain.value import value
 

@@ -49,6 +49,10 @@ class Database(Protocol):
         """Commit at the end, or roll back what was raised out of."""
         ...
 
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let everything read within be of one moment, and hold up no writer."""
+        ...
+
     def prepare(self) -> None:
         """Make the tables that are missing."""
         ...
@@ -112,7 +116,18 @@ class SqliteDatabase:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Write under the file's write lock from the first statement on."""
-        self.execute("BEGIN IMMEDIATE")
+        with self._between("BEGIN IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read what was committed before the first statement."""
+        with self._between("BEGIN DEFERRED"):
+            yield
+
+    @contextmanager
+    def _between(self, begin: str) -> Iterator[None]:
+        self.execute(begin)
         try:
             yield
             self.execute("COMMIT")

@@ -17,12 +17,7 @@ def open_ledger(settings: Settings, *, create: bool = False) -> Ledger:
 
     Raises LedgerError, which says what helps: there is none yet, another version, no driver.
     """
-    database = _database(settings, create=create)
-    try:
-        return Ledger(database, create=create)
-    except BaseException:
-        database.close()
-        raise
+    return Ledger(_database(settings, create=create), create=create)
 
 
 def _database(settings: Settings, *, create: bool) -> Database:

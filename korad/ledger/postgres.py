@@ -58,6 +58,13 @@ class PostgresDatabase:
         with self._errors(), self._open().transaction():
             yield
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read what was committed before the first statement."""
+        with self.transaction():
+            self.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+
     def prepare(self) -> None:
         """Make the schema and the tables that are missing."""
         with self.transaction():
@@ -121,8 +128,9 @@ class PostgresDatabase:
 
 
 def _statement(sql: str) -> LiteralString:
-    # Own statements only; what comes from outside is always a parameter.
-    return cast("LiteralString", sql.replace("?", "%s"))
+    # Own statements only: what comes from outside is always a parameter.
+    statement: Any = sql.replace("?", "%s")
+    return cast("LiteralString", statement)
 
 
 def _message(error: psycopg.Error) -> str:

@@ -74,6 +74,13 @@ TABLES: Final = (
         cost_nano_usd BIGINT NOT NULL,
         billed_nano_usd BIGINT NOT NULL,
         savings_nano_usd BIGINT NOT NULL,
+        CHECK (input_tokens <= 9223372036854775807),
+        CHECK (output_tokens <= 9223372036854775807),
+        CHECK (cached_tokens <= 9223372036854775807),
+        CHECK (saved_tokens <= 9223372036854775807),
+        CHECK (cost_nano_usd <= 9223372036854775807),
+        CHECK (billed_nano_usd <= 9223372036854775807),
+        CHECK (savings_nano_usd BETWEEN -9223372036854775807 AND 9223372036854775807),
         PRIMARY KEY (day, key_id, team_id, customer_id, provider, model)
     )
     """,
@@ -111,7 +118,10 @@ TABLES: Final = (
     )
     """,
 )
-"""`days` holds the hash chain by the day of booking; `positions` how far each stream was booked."""
+"""`days` holds the hash chain by the day of booking; `positions` how far each stream was booked.
+
+SQLite would make a floating point number of a sum that is too large: the checks refuse it.
+"""
 
 FIGURES: Final = (
     "input_tokens",
@@ -125,17 +135,18 @@ FIGURES: Final = (
 """The columns that are summed, of `events` and of `rollup`."""
 
 
-def _marks(count: int) -> str:
+def marks(count: int) -> str:
+    """Return `count` parameters of a statement."""
     return ", ".join("?" * count)
 
 
 INSERT_EVENT: Final = (
     f"INSERT INTO events (entry, {', '.join(Row._fields)}) "  # noqa: S608 - constants only
-    f"VALUES ({_marks(1 + len(Row._fields))}) ON CONFLICT DO NOTHING"
+    f"VALUES ({marks(1 + len(Row._fields))}) ON CONFLICT DO NOTHING"
 )
 ADD_TO_ROLLUP: Final = (
     "INSERT INTO rollup (day, key_id, team_id, customer_id, provider, model, events, "  # noqa: S608
-    f"{', '.join(FIGURES)}) VALUES ({_marks(7 + len(FIGURES))}) "
+    f"{', '.join(FIGURES)}) VALUES ({marks(7 + len(FIGURES))}) "
     "ON CONFLICT (day, key_id, team_id, customer_id, provider, model) DO UPDATE SET "
     + ", ".join(f"{name} = rollup.{name} + excluded.{name}" for name in ("events", *FIGURES))
 )
@@ -159,3 +170,5 @@ ADD_MALFORMED: Final = """
     INSERT INTO malformed (shard, stream_id, seen_ms, reason, payload) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING
 """
+READ_BOOK: Final = "SELECT entries, head FROM book"
+COUNT_ALARMS: Final = "SELECT (SELECT COUNT(*) FROM conflicts), (SELECT COUNT(*) FROM malformed)"

@@ -9,51 +9,43 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from threading import RLock
-from typing import Any, Final
+from typing import Final, Self
 
+from korad.ledger.batch import Added, aside, order, read_rows, rollup, total
 from korad.ledger.database import Database, LedgerError, LedgerUnavailableError, RowRefusedError
-from korad.ledger.entries import Row, StreamEntry, day_of, read_row
+from korad.ledger.entries import Row, StreamEntry, day_of
 from korad.ledger.schema import (
     ADD_CONFLICT,
     ADD_MALFORMED,
     ADD_TO_ROLLUP,
-    FIGURES,
+    COUNT_ALARMS,
     INSERT_EVENT,
+    READ_BOOK,
     SCHEMA_VERSION,
     SET_CHECKPOINT,
     SET_DAY,
     SET_POSITION,
+    marks,
 )
 
-REASON_CHARS_MAX: Final = 300
 _CHECKPOINT_PAGE: Final = 1_000
-_FIGURE_COLUMNS: Final = tuple(Row._fields.index(name) for name in FIGURES)
-
-
-@dataclass(slots=True, kw_only=True)
-class Added:
-    """What became of a batch."""
-
-    booked: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    """Events whose id the ledger has with another payload: kept aside, an alarm."""
-    malformed: int = 0
-    """Entries that are no events: kept aside, an alarm."""
 
 
 class Ledger:
-    """The books. Blocking; may be used by several threads, one at a time gets in."""
+    """The books, over a database that they close. Blocking; one thread at a time gets in."""
 
     def __init__(self, database: Database, *, create: bool) -> None:
         self.database = database
         self.lock = RLock()
-        if create:
-            self._prepare()
-        self.ledger_id = self._check_version()
+        try:
+            if create:
+                self._prepare()
+            self.ledger_id = self._check_version()
+        except BaseException:
+            database.close()
+            raise
 
     def add(self, entries: Sequence[StreamEntry], now_ms: int) -> Added:
         """Book what the ledger has not, and keep aside what it cannot book.
@@ -65,14 +57,34 @@ class Ledger:
                 return self._add(entries, now_ms)
             except RowRefusedError as error:
                 if len(entries) > 1:
-                    return _sum(self.add([entry], now_ms) for entry in entries)
-                return self._set_aside(entries[0], str(error), now_ms)
+                    return total(self.add([entry], now_ms) for entry in entries)
+                return self._setaside(entries[0], str(error), now_ms)
 
     def checkpoints(self) -> dict[tuple[str, int], int]:
         """Return for each (producer, shard) the n for which events 1 to n are all booked."""
         with self.lock:
             rows = self.database.execute("SELECT producer, shard, number FROM checkpoints")
         return {(producer, shard): number for producer, shard, number in rows}
+
+    def payloads(self, event_ids: Sequence[str]) -> dict[str, str]:
+        """Return the payloads of those events that are booked, by event id."""
+        if not event_ids:
+            return {}
+        with self.lock:
+            found = self.database.execute(
+                f"SELECT event_id, payload FROM events WHERE event_id IN ({marks(len(event_ids))})",  # noqa: S608
+                event_ids,
+            )
+        return dict(found)
+
+    def numbers_after(self, producer: str, shard: int, number: int) -> set[int]:
+        """Return the numbers that are booked after `number`."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT number FROM events WHERE producer = ? AND shard = ? AND number > ?",
+                (producer, shard, number),
+            )
+        return {int(each) for (each,) in found}
 
     def positions(self) -> dict[int, str]:
         """Return per shard the id of the last entry of its stream that was booked."""
@@ -87,10 +99,8 @@ class Ledger:
     def alarms(self) -> dict[str, int]:
         """Return how many entries were kept aside, by why: "conflicts" and "malformed"."""
         with self.lock:
-            return {
-                table: int(self.database.execute(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - two constants
-                for table in ("conflicts", "malformed")
-            }
+            counts = self.database.execute(COUNT_ALARMS)[0]
+        return dict(zip(("conflicts", "malformed"), counts, strict=True))
 
     def take_lease(self) -> bool:
         """Become the only consumer of this ledger, or return False: there is another."""
@@ -112,7 +122,7 @@ class Ledger:
         with self.lock:
             self.database.close()
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -121,11 +131,11 @@ class Ledger:
     # ── one batch ────────────────────────────────────────────────────────────────────────────
 
     def _add(self, entries: Sequence[StreamEntry], now_ms: int) -> Added:
-        rows, malformed = _read(entries)
+        rows, malformed = read_rows(entries)
         db = self.database
         with db.transaction():
-            booked, head = db.execute(f"SELECT entries, head FROM book{db.for_update}")[0]
-            known = self._known(rows)
+            booked, head = db.execute(READ_BOOK + db.for_update)[0]
+            known = self.payloads([row.event_id for row in rows])
             new: list[Row] = []
             conflicts: list[Row] = []
             for row in rows:
@@ -137,7 +147,7 @@ class Ledger:
                     conflicts.append(row)
             self._book(new, int(booked), str(head), now_ms)
             self._advance({(row.producer, row.shard) for row in rows})
-            self._keep_aside(conflicts, malformed, now_ms)
+            self._keepaside(conflicts, malformed, now_ms)
             self._note_positions(entries)
         return Added(
             booked=len(new),
@@ -145,17 +155,6 @@ class Ledger:
             conflicts=len(conflicts),
             malformed=len(malformed),
         )
-
-    def _known(self, rows: Sequence[Row]) -> dict[str, str]:
-        """Return the payloads of those events that are booked already, by event id."""
-        if not rows:
-            return {}
-        marks = ", ".join("?" * len(rows))
-        found = self.database.execute(
-            f"SELECT event_id, payload FROM events WHERE event_id IN ({marks})",  # noqa: S608
-            [row.event_id for row in rows],
-        )
-        return dict(found)
 
     def _book(self, rows: Sequence[Row], booked: int, head: str, now_ms: int) -> None:
         if not rows:
@@ -167,7 +166,7 @@ class Ledger:
         if db.execute_many(INSERT_EVENT, numbered) != len(rows):
             # Only a writer that does not keep to the transactions' order could cause this.
             raise LedgerUnavailableError("another process booked the same events; trying again")
-        db.execute_many(ADD_TO_ROLLUP, _rollup(rows))
+        db.execute_many(ADD_TO_ROLLUP, rollup(rows))
         last_day = db.execute("SELECT MAX(day) FROM days")[0][0]
         day = max(day_of(now_ms), last_day or "")
         db.execute(SET_DAY, (day, booked + 1, len(rows), head))
@@ -194,7 +193,7 @@ class Ledger:
             if reached > former:
                 self.database.execute(SET_CHECKPOINT, (producer, shard, reached))
 
-    def _keep_aside(
+    def _keepaside(
         self,
         conflicts: Sequence[Row],
         malformed: Sequence[tuple[StreamEntry, str]],
@@ -204,11 +203,11 @@ class Ledger:
             digest = sha256(row.payload.encode()).hexdigest()
             self.database.execute(ADD_CONFLICT, (row.event_id, digest, now_ms, row.payload))
         for entry, reason in malformed:
-            self.database.execute(ADD_MALFORMED, _aside(entry, reason, now_ms))
+            self.database.execute(ADD_MALFORMED, aside(entry, reason, now_ms))
 
-    def _set_aside(self, entry: StreamEntry, reason: str, now_ms: int) -> Added:
+    def _setaside(self, entry: StreamEntry, reason: str, now_ms: int) -> Added:
         with self.database.transaction():
-            self.database.execute(ADD_MALFORMED, _aside(entry, reason, now_ms))
+            self.database.execute(ADD_MALFORMED, aside(entry, reason, now_ms))
             self._note_positions([entry])
         return Added(malformed=1)
 
@@ -243,52 +242,3 @@ class Ledger:
                 "use the korad that wrote it, or a newer one"
             )
         return str(ledger_id)
-
-
-def order(stream_id: str) -> tuple[int, int]:
-    """Return what ids of stream entries are ordered by."""
-    milliseconds, _, sequence = stream_id.partition("-")
-    return int(milliseconds), int(sequence or "0")
-
-
-def _read(entries: Sequence[StreamEntry]) -> tuple[list[Row], list[tuple[StreamEntry, str]]]:
-    rows: list[Row] = []
-    malformed: list[tuple[StreamEntry, str]] = []
-    for entry in entries:
-        try:
-            if entry.payload is None:
-                raise ValueError('an entry without the field "e"')  # noqa: TRY301 - one way aside
-            rows.append(read_row(entry.payload, entry.shard))
-        except (ValueError, OverflowError) as error:
-            malformed.append((entry, str(error)))
-    return rows, malformed
-
-
-def _aside(entry: StreamEntry, reason: str, now_ms: int) -> tuple[Any, ...]:
-    text = (entry.payload or b"").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
-    return entry.shard, entry.stream_id, now_ms, reason[:REASON_CHARS_MAX], text
-
-
-def _rollup(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-    sums: dict[tuple[str, ...], list[int]] = {}
-    for row in rows:
-        parties = (row.key_id or "", row.team_id or "", row.customer_id or "")
-        group = (day_of(row.time_ms), *parties, row.provider, row.model)
-        total = sums.setdefault(group, [0] * (1 + len(FIGURES)))
-        total[0] += 1
-        for place, column in enumerate(_FIGURE_COLUMNS, 1):
-            figure = row[column]
-            assert isinstance(figure, int)
-            total[place] += figure
-    # Always in the same order: two transactions must not wait for each other in a circle.
-    return [(*group, *total) for group, total in sorted(sums.items())]
-
-
-def _sum(parts: Iterable[Added]) -> Added:
-    total = Added()
-    for part in parts:
-        total.booked += part.booked
-        total.duplicates += part.duplicates
-        total.conflicts += part.conflicts
-        total.malformed += part.malformed
-    return total

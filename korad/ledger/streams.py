@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ResponseError
 
+from korad.ledger.batch import order
 from korad.ledger.entries import StreamEntry
-from korad.ledger.store import order
 
 Client: TypeAlias = "Redis | RedisCluster"
 

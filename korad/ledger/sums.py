@@ -1,4 +1,4 @@
-"""What Redis' balances must be, told from the ledger: after Redis was emptied, and for the audit."""
+"""What Redis' balances must be, as the ledger tells: for an emptied Redis, and for the audit."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from korad.billing.periods import DAYS_KEPT, EVER, HOURS_KEPT, MONTHS_KEPT
 from korad.ledger.store import Ledger
-
-EVER: Final = ""
-"""The period without an end, among the names of periods."""
-MONTHS_KEPT: Final = timedelta(days=70)
-DAYS_KEPT: Final = timedelta(days=40)
-HOURS_KEPT: Final = timedelta(hours=50)
 
 Sums = dict[str, dict[str, int]]
 """Per period ("", "2026-11", "2026-11-26", "2026-11-26T12"; UTC), per entity: billed nano-USD."""
@@ -44,16 +39,24 @@ class LedgerBooks:
             if of_shard == shard
         }
 
+    def books(self, shard: int, now_ms: int) -> tuple[Sums, dict[str, int]]:
+        """Return `sums` and `checkpoints`, both as of the same moment."""
+        with self._ledger.lock, self._ledger.database.snapshot():
+            return self._sums(shard, now_ms), self.checkpoints(shard)
+
     def sums(self, shard: int, now_ms: int) -> Sums:
         """Return what the events up to the checkpoints come to, for the periods Redis keeps."""
+        with self._ledger.lock, self._ledger.database.snapshot():
+            return self._sums(shard, now_ms)
+
+    def _sums(self, shard: int, now_ms: int) -> Sums:
         now = _EPOCH + timedelta(milliseconds=now_ms)
         first_month = (now - MONTHS_KEPT).strftime("%Y-%m")
         first_day = (now - DAYS_KEPT).strftime("%Y-%m-%d")
         first_hour_ms = now_ms - int(HOURS_KEPT.total_seconds()) * 1_000
         sums: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-        with self._ledger.lock, self._ledger.database.transaction():
-            by_day = self._covered(shard, _DAY_MS, 0)
-            by_hour = self._covered(shard, _HOUR_MS, first_hour_ms // _HOUR_MS * _HOUR_MS)
+        by_day = self._covered(shard, _DAY_MS, 0)
+        by_hour = self._covered(shard, _HOUR_MS, first_hour_ms // _HOUR_MS * _HOUR_MS)
         for bucket, *parties, billed in by_day:
             day = (_EPOCH + timedelta(days=int(bucket))).strftime("%Y-%m-%d")
             periods = [EVER]

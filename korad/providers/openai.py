@@ -25,6 +25,8 @@ from korad.wire.openai import encode_members
 
 _ASK_USAGE = msgspec.Raw(b'{"include_usage":true}')
 _TRUE = msgspec.Raw(b"true")
+HIDDEN_ERROR_STATUS = 502
+"""What an error under a 200 is told as."""
 
 
 class OpenAIDialect:
@@ -62,6 +64,8 @@ class OpenAIDialect:
             return _read_odd_completion(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise broken("The provider's answer is not valid JSON.") from None
+        if answer.usage is None:
+            _refuse_hidden_error(body)
         usage = None if answer.usage is None else typed_usage(answer.usage, answer.service_tier)
         return Completion(body=body, usage=usage, text="" if usage else generated_text(body))
 
@@ -82,6 +86,12 @@ class OpenAIDialect:
         return error_of(answer, status)
 
 
+def _refuse_hidden_error(body: bytes) -> None:
+    """Raise the error that some providers send under a 200: nothing was generated."""
+    if b'"error"' in body and b'"choices"' not in body:
+        _read_odd_completion(body)
+
+
 def _read_odd_completion(body: bytes) -> Completion:
     try:
         answer = msgspec.json.decode(body)
@@ -90,6 +100,8 @@ def _read_odd_completion(body: bytes) -> Completion:
         raise broken("The provider's answer is not valid JSON.") from None
     if not isinstance(answer, dict):
         raise broken("The provider's answer is not a JSON object.")
+    if answer.get("error") and "choices" not in answer:
+        raise error_of(answer, HIDDEN_ERROR_STATUS)
     usage = answer.get("usage")
     found = lenient_usage(usage, answer.get("service_tier")) if isinstance(usage, dict) else None
     return Completion(body=body, usage=found, text="" if found else generated_text(body))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from korad.adapters.books import adopt_orphans
+from korad.adapters.books_opening import adopt_orphans
 from korad.adapters.books_source import BooksSource, BooksUnreachableError, ShardBooks
 from korad.adapters.embedded_redis import EmbeddedRedisError, ensure_server
 from korad.adapters.machine import load_machine
@@ -169,6 +169,7 @@ class _Bookkeeper:
         while True:
             for name, count in shipper.counts.items():
                 page.set(f"korad_books_{name}_total", count)
+            page.set("korad_books_rebuilds_total", shipper.rebuilds)
             page.set("korad_redis_up", int(shipper.redis_up))
             since_ms = shipper.waiting_since_ms
             waiting_s = 0 if since_ms is None else max(0, _now_ms() - since_ms) // 1_000

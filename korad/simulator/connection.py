@@ -128,6 +128,7 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         if play is not None:
             play.entry.aborted_at = self._service.now_s()
+            play.entry.aborted_monotonic_s = self._loop.time()
         self._service.closed(self)
         self._service.progressed()
 

@@ -31,8 +31,12 @@ class LedgerEntry:
     """A whole 200 answer was written; never true of an error."""
     aborted_at: int | None = None
     """Unix seconds at which the client closed before the answer ended."""
+    aborted_monotonic_s: float | None = None
+    """The same on this machine's monotonic clock, which other processes read too."""
     bytes_sent: int = 0
     """Head and framing included."""
+    client_request_id: str | None = None
+    """The request's x-client-request-id."""
     attempt: int = 1
     """How many requests have carried this id; an earlier attempt's figures are replaced."""
 

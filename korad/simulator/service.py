@@ -93,6 +93,7 @@ class Provider:
         draft.entry = self.ledger.open(
             headers.get("x-request-id", f"req_{stamp.token}"), dialect.name
         )
+        draft.entry.client_request_id = headers.get("x-client-request-id")
         try:
             plan = self._plan(dialect, headers, request.body)
         except Refused as error:

@@ -14,11 +14,12 @@ import pytest
 from korad.adapters.limiter import RedisLimiter
 from korad.adapters.redis_pipeline import PipelineLimits, RedisPipeline
 from korad.adapters.redis_scripts import load_script
+from korad.admission import shard_of
 from korad.config.settings import LimitsSettings
 from korad.domain.limits import Budget, EntityLimits, Hold, HoldRequest, Limits, Reset
-from tests.support.redis import RedisServer, server_binaries
+from tests.support.redis import redis_binary, redis_cluster, redis_server, server_binaries
 
-pytest_plugins = ("tests.support.redis",)
+__all__ = ["redis_binary", "redis_cluster", "redis_server"]
 
 both_servers = pytest.mark.parametrize(
     "redis_binary", server_binaries().values(), ids=list(server_binaries())
@@ -89,11 +90,16 @@ async def code_of(limiter, request):
     return answer.refusal and answer.refusal.code
 
 
-async def settled(limiter):
-    """Return once everything that was sent before has been executed."""
-    answer = asyncio.get_running_loop().create_future()
-    limiter._pipeline.execute((b"PING",), answer.set_result, key=b"kb:{s00}:gen")
-    await answer
+async def settled(limiter, account="cu_1", shards=1):
+    """Return once everything that was sent before has been executed.
+
+    Two rounds: a script that the server does not know yet is sent again after the first.
+    """
+    key = b"kb:{s%02d}:gen" % shard_of(account, shards)
+    for _ in range(2):
+        answer = asyncio.get_running_loop().create_future()
+        limiter._pipeline.execute((b"EXISTS", key), answer.set_result, key=key)
+        await answer
 
 
 def settle(client, number, hold_id, sums):
@@ -114,6 +120,7 @@ def client(redis_server):
 
 @pytest.fixture
 async def limiter(redis_server, client):
+    assert client.ping()
     async with limiter_at(redis_server.address) as limiter:
         yield limiter
 
@@ -439,6 +446,7 @@ async def test_so_many_may_be_under_way_and_one_more_after_each(limiter, client)
 
     for _ in range(3):
         limiter.release(requests[0], 10)
+    await settled(limiter)
 
     assert await code_of(limiter, requests[2]) is None
     assert 2 == under_way(client)
@@ -602,4 +610,5 @@ async def test_in_a_cluster_every_account_is_decided_where_it_lives(redis_cluste
             second = ask(f"b{number}", *limits, account=account)
             assert "budget_exceeded" == await code_of(limiter, second)
             limiter.cancel(first)
+            await settled(limiter, account, shards)
             assert await code_of(limiter, second) is None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from korad.adapters.books import Books, open_books
+from korad.adapters.books import Books
+from korad.adapters.books_opening import open_books
 from korad.adapters.recovery import frames_of
 from korad.billing.rating import rate
 from korad.domain.event import Event, decode_event

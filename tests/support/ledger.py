@@ -18,6 +18,9 @@ from typing import Any
 
 import orjson
 
+from korad.adapters.redis_books import RedisBooks, Taken
+from korad.adapters.redis_control import ControlClient
+from korad.billing.frames import KIND_EVENT, Frame
 from korad.domain.event import EVENT_TYPE, SCHEMA_VERSION
 from korad.domain.secret import Secret
 from korad.ledger import Ledger
@@ -103,6 +106,19 @@ def entries(*numbers: int, **event: Any) -> list[StreamEntry]:
         an_entry(an_event(number, **event), place, event.get("shard", 0))
         for place, number in enumerate(numbers, 1)
     ]
+
+
+async def apply(redis: ControlClient, *numbers: int, **event: Any) -> None:
+    """Let Redis take the events with these numbers, as the bookkeeper does."""
+    shard, producer = event.get("shard", 0), event.get("producer", PRODUCER)
+    books = RedisBooks(redis, event.pop("shards", 1))
+    await books.begin(shard)
+    frames = [
+        Frame(number=n, shard=shard, kind=KIND_EVENT, payload=an_event(n, **event), end=0)
+        for n in numbers
+    ]
+    reply = await books.take(producer, shard, frames)
+    assert reply.taken is Taken.ALL, reply
 
 
 def sqlite_ledger(folder: Path) -> Ledger:

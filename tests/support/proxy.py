@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 import korad
+from korad.adapters.embedded_redis import ensure_server, find_running
 from korad.adapters.key_store import open_key_store
 from korad.adapters.redis_url import RedisAddress, unix_address
 from korad.adapters.shared_pages import make_pages
@@ -183,6 +184,12 @@ class Served:
         return code
 
 
+def stop_embedded_redis(state_dir: Path) -> None:
+    """End korad's own Redis where a kill has left it running, as it is meant to."""
+    if find_running(state_dir) is not None:
+        ensure_server(state_dir).stop()
+
+
 @contextlib.asynccontextmanager
 async def served(
     tmp_path: Path, text: str, *options: str, environ: dict[str, str] | None = None
@@ -223,3 +230,4 @@ async def served(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         await running.ended()
+        stop_embedded_redis(state_dir)

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from korad.adapters.books import SPARE_SLOTS, adopt_orphans, shard_of
+from korad.adapters.books_opening import SPARE_SLOTS, adopt_orphans
 from korad.adapters.inflight import read_open_slots
 from korad.adapters.journal import JournalInUseError
 from korad.adapters.recovery import frames_of
+from korad.admission import shard_of
 from korad.billing.frames import KIND_EVENT, KIND_EVENT_WITH_HOLD
 from korad.domain.event import EventStatus
 from korad.errors import ServerError
@@ -221,7 +222,7 @@ def test_slots_are_used_again_and_run_out(tmp_path):
 
 
 def test_all_journals_may_be_in_use(tmp_path, monkeypatch):
-    monkeypatch.setattr("korad.adapters.books.WORKERS_MAX", 1)
+    monkeypatch.setattr("korad.adapters.books_opening.WORKERS_MAX", 1)
     held = books_in(tmp_path)
     with pytest.raises(JournalInUseError):
         books_in(tmp_path)

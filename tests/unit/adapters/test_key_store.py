@@ -9,19 +9,18 @@ from dataclasses import replace
 
 import pytest
 
-from korad.adapters.key_rows import SCHEMA_VERSION
-from korad.adapters.key_store import (
-    _PEPPER_PROBE,
-    KEYS_FILE,
+from korad.adapters.key_errors import (
     InvalidKeyError,
     KeyConflictError,
     KeyNotFoundError,
     KeyStoreError,
-    SqliteKeyStore,
-    open_key_store,
 )
+from korad.adapters.key_rows import SCHEMA_VERSION
+from korad.adapters.key_store import KEYS_FILE, SqliteKeyStore, open_key_store
+from korad.adapters.pepper import pepper_probe
 from korad.auth import KeyRing, digest_key, is_mistyped
 from korad.domain.identity import VirtualKey
+from korad.domain.limits import GroupKind
 
 DEMO_SECRET = "sk-bf-YOUR_VIRTUAL_KEY"
 PEPPER = b"p" * 32
@@ -311,7 +310,7 @@ def test_a_store_of_the_first_version_is_taken_over_with_all_its_keys(tmp_path):
     path = tmp_path / KEYS_FILE
     db = sqlite3.connect(path)
     db.executescript(FIRST_SCHEMA)
-    db.execute("INSERT INTO store VALUES (1, 1, ?)", (digest_key(PEPPER, _PEPPER_PROBE),))
+    db.execute("INSERT INTO store VALUES (1, 1, ?)", (pepper_probe(PEPPER),))
     db.execute(
         "INSERT INTO keys VALUES ('vk_1', 1, 'alice', ?, '_KEY', 'low', NULL, NULL, 0, NULL, 1, 7)",
         (digest_key(PEPPER, DEMO_SECRET),),
@@ -334,7 +333,7 @@ def test_a_new_store_and_one_taken_over_have_the_same_columns(tmp_path):
         db = sqlite3.connect(tmp_path / name)
         db.executescript(script)
         if script:
-            probe = digest_key(PEPPER, _PEPPER_PROBE)
+            probe = pepper_probe(PEPPER)
             db.execute("INSERT INTO store VALUES (1, 0, ?)", (probe,))
             db.commit()
         db.close()
@@ -380,3 +379,35 @@ def test_every_change_is_in_the_one_file_at_once_for_a_backup_to_copy(store, tmp
 
     with SqliteKeyStore(copy, PEPPER) as restored:
         assert key == restored.get(secret.reveal())
+
+
+SECOND_SCHEMA = FIRST_SCHEMA.replace(
+    "created_at_s INTEGER NOT NULL\n",
+    "created_at_s INTEGER NOT NULL,\n        cache INTEGER NOT NULL DEFAULT 0\n",
+).replace("user_version = 1", "user_version = 2")
+
+
+def test_a_store_of_the_second_version_is_taken_over_and_takes_limits(tmp_path):
+    path = tmp_path / KEYS_FILE
+    db = sqlite3.connect(path)
+    db.executescript(SECOND_SCHEMA)
+    db.execute("INSERT INTO store VALUES (1, 9, ?)", (pepper_probe(PEPPER),))
+    db.execute(
+        "INSERT INTO keys VALUES ('vk_1', 9, 'alice', ?, '_KEY', NULL, '[\"openai\"]', NULL, 0, "
+        "NULL, 1, 7, 1)",
+        (digest_key(PEPPER, DEMO_SECRET),),
+    )
+    db.commit()
+    db.close()
+    with SqliteKeyStore(path, PEPPER) as opened:
+        taken_over = opened.get(DEMO_SECRET)
+        team = opened.create_group(GroupKind.TEAM, "dev", now_s=NOW_S, limits={"concurrent_max": 1})
+        opened.update("alice", team_id=team.group_id)
+    with SqliteKeyStore(path, PEPPER) as opened:
+        kept = opened.get("alice")
+        newest = opened.version()
+
+    assert (taken_over.cache, taken_over.limits, taken_over.fail_closed) == (True, (), False)
+    assert taken_over.allowed_providers == frozenset({"openai"})
+    assert [each.entity for each in kept.limits] == [team.group_id]
+    assert newest == 10

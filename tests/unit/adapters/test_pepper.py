@@ -7,7 +7,8 @@ import stat
 
 import pytest
 
-from korad.adapters.pepper import PEPPER_FILE, PepperError, load_pepper
+from korad.adapters.pepper import PEPPER_FILE, PepperError, load_pepper, load_pepper_for
+from korad.config import load_settings
 
 
 def put_pepper(state_dir, start, answers):
@@ -75,3 +76,54 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
     with pytest.raises(PepperError, match="pepper"):
         load_pepper(tmp_path / "file")
+
+
+HEX = "0f" * 32
+
+
+@pytest.fixture
+def settings(tmp_path):
+    def make(pepper):
+        environ = {"KORAD_STATE_DIR": str(tmp_path / "state")}
+        return load_settings(None, environ, overrides={"keys.pepper": pepper})
+
+    return make
+
+
+def test_the_pepper_of_the_settings_is_the_state_folders_without_a_reference(settings, tmp_path):
+    assert load_pepper_for(settings(None), {}) == load_pepper(tmp_path / "state")
+
+
+@pytest.mark.parametrize("held", [b"r" * 32, b"0F" * 32, b"0f" * 32 + b"\n"])
+def test_a_pepper_in_a_file_is_raw_or_hex(settings, tmp_path, held):
+    path = tmp_path / "shared"
+    path.write_bytes(held)
+    expected = held if len(held) == 32 else bytes.fromhex(HEX)
+
+    assert load_pepper_for(settings(f"file:{path}"), {}) == expected
+
+
+def test_a_pepper_in_the_environment_is_hex(settings):
+    assert load_pepper_for(settings("env:PEPPER"), {"PEPPER": HEX}) == bytes.fromhex(HEX)
+
+
+@pytest.mark.parametrize("value", ["", "0f" * 31, "0f" * 33, "zz" * 32])
+def test_a_pepper_that_is_none_is_told_and_not_repeated(settings, value):
+    with pytest.raises(PepperError, match="PEPPER") as told:
+        load_pepper_for(settings("env:PEPPER"), {"PEPPER": value})
+
+    assert not value or value not in str(told.value)
+
+
+def test_a_pepper_file_that_is_none_is_told(settings, tmp_path):
+    (tmp_path / "long").write_bytes(b"0" * 1000)
+    for name in ("missing", "long"):
+        with pytest.raises(PepperError, match=name):
+            load_pepper_for(settings(f"file:{tmp_path / name}"), {})
+
+
+def test_a_pepper_itself_is_no_reference(settings):
+    with pytest.raises(PepperError) as told:
+        load_pepper_for(settings(HEX), {})
+
+    assert HEX not in str(told.value)

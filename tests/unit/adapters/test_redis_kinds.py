@@ -44,12 +44,9 @@ async def both_add(address: RedisAddress, key: bytes) -> None:
     """Add 2 by the request path and 3 by the control client, each with a script."""
     async with connected(address) as pipeline:
         assert await run(pipeline, key, b"2") == 2
-    client = await connect_control(address)
-    try:
+    async with contextlib.aclosing(await connect_control(address)) as client:
         assert await Scripts(client).run_script(ADD, [key], [3]) == 5
         assert await client.get(key) == b"5"
-    finally:
-        await client.aclose()
 
 
 async def pipeline_trouble(address: RedisAddress) -> str:
@@ -199,8 +196,10 @@ async def test_a_failover_is_followed(watched):
         while not client.execute_command("SENTINEL REPLICAS", "books"):
             assert time.monotonic() < until
             await asyncio.sleep(0.1)
-    async with connected(watched.address) as pipeline:
-        control = await connect_control(watched.address)
+    async with (
+        connected(watched.address) as pipeline,
+        contextlib.aclosing(await connect_control(watched.address)) as control,
+    ):
         watched.first.kill()
         until = time.monotonic() + 25
         while not isinstance(await run(pipeline, b"after", b"1"), int):
@@ -209,7 +208,6 @@ async def test_a_failover_is_followed(watched):
         with watched.second.client() as client:
             assert client.execute_command("ROLE")[0] == b"master"
         assert int(await control.get(b"after") or 0) > 0
-        await control.aclose()
 
 
 async def test_a_service_that_no_sentinel_knows(watched):

@@ -18,11 +18,13 @@ from korad.cli.key_values import (
     read_level,
     read_margin,
     read_model,
+    read_policy,
     read_provider,
     read_switch,
     state_of,
 )
 from korad.domain.identity import VirtualKey
+from korad.domain.limits import EntityLimits, Limits
 
 NOW_S = 1_800_000_000  # 2027-01-15T08:00:00Z
 
@@ -139,7 +141,8 @@ def test_a_table_has_a_line_for_each_key():
     keys = [(a_key(margin_bp=12_000), "abcd"), (a_key(key_id="vk_2", margin_bp=10_001), "efgh")]
     head, first, second = as_table(keys, NOW_S).splitlines()
 
-    assert head.split() == ["ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "CACHE", "EXPIRES"]
+    assert head.split()[:8] == ["ID", "NAME", "KEY", "STATE", "LEVEL", "MARGIN", "CACHE", "EXPIRES"]
+    assert head.split()[8:] == ["LIMITS"]
     assert first.split()[:4] == ["vk_1", "alice", "...abcd", "active"]
     assert "1.20x" in first
     assert "1.0001x" in second
@@ -173,3 +176,24 @@ def test_the_curl_line_names_a_model_that_the_key_may_use():
     words = shlex.split(curl_line(key, "sk-bf-a", "localhost", 1))
 
     assert orjson.loads(words[-1])["model"] == "openai/o'3"
+
+
+def test_the_policy_is_open_or_closed_in_any_case():
+    assert read_policy("CLOSED") is True
+    assert read_policy("open") is False
+    with pytest.raises(argparse.ArgumentTypeError, match="'on' is neither open nor closed"):
+        read_policy("on")
+
+
+def test_the_limits_of_team_and_customer_are_shown_beside_the_keys_own():
+    own, team = Limits(requests_per_minute=1), Limits(tokens_per_minute=2)
+    chain = (EntityLimits(entity="vk_1", limits=own), EntityLimits(entity="tm_1", limits=team))
+    key = a_key(own_limits=own, limits=chain, team_id="tm_1", fail_closed=True)
+    shown = as_object(key, "abcd", NOW_S)
+    lines = as_lines(key, "abcd", NOW_S)
+
+    assert shown["limits"]["requests_per_minute"] == 1
+    assert [each["entity"] for each in shown["effective_limits"]] == ["vk_1", "tm_1"]
+    assert (shown["team_id"], shown["on_limits_unavailable"]) == ("tm_1", "closed")
+    assert "limits         1 rpm\n" in lines
+    assert "of its team    2 tpm\n" in lines

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from korad.config.scalars import SCALARS, Choice, Flag, Margin, Seconds, Text, WholeNumber
+from korad.config.kinds import Choice, Flag, Margin, Seconds, Text, WholeNumber
+from korad.config.scalars import SCALARS
 from korad.config.settings import (
     BillingSettings,
     CacheSettings,

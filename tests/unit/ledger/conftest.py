@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.ledger import (
+    drop_postgres_ledger,
     postgres_ledger,
     postgres_programs,
     running_postgres,
@@ -37,10 +38,7 @@ def open_again(request, tmp_path):
     if request.param == "sqlite":
         yield open_sqlite
     else:
-        request.getfixturevalue("postgres_url")
-        first = open_postgres()
-        first.database.execute("DROP SCHEMA korad CASCADE")
-        first.close()
+        drop_postgres_ledger(request.getfixturevalue("postgres_url"))
         yield open_postgres
     for each in opened:
         each.close()

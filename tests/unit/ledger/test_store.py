@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from korad.ledger import LedgerError
+from korad.ledger.batch import Added
 from korad.ledger.entries import NUMBER_MAX
 from korad.ledger.reports import Period, lines
-from korad.ledger.store import Added
 from tests.support.ledger import (
     NOON_MS,
     PRODUCER,
@@ -65,8 +65,8 @@ def test_two_contents_under_one_id_within_one_batch_are_an_alarm(ledger):
         (b"\xff\x00{", "not a billing event"),
         (an_event(1)[:-1], "not a billing event"),
         (an_event(1, shard=3), "an event of shard 3 in the stream of shard 0"),
-        (an_event(1, billed=-1), "billed_nano_usd is out of range"),
-        (an_event(1, billed=0, cost_nano_usd=2**63), "cost_nano_usd is out of range"),
+        (an_event(1, billed=-1), "cost_nano_usd is out of range: -1"),
+        (an_event(1, billed=0, cost_nano_usd=2**63), "cost_nano_usd is out of range: 9"),
         (an_event(1, schema=2), "schema 2"),
         (an_event(0), "not an event id"),
         (an_event(1).replace(b"-000000001", b"-1"), "not an event id"),

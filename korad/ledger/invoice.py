@@ -1,0 +1,105 @@
+"""A key's invoice for a month: net of tax, rounded once, nothing lost in rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from korad.domain.value import value
+from korad.ledger.amounts import to_cents
+from korad.ledger.reports import Line, Period, lines
+from korad.ledger.store import Ledger
+
+_FIGURES: Final = Line._fields.index("events")
+
+
+@value
+class InvoiceLine:
+    """What one model, or one day, comes to."""
+
+    name: str
+    events: int
+    input_tokens: int
+    output_tokens: int
+    saved_tokens: int
+    billed_nano_usd: int
+    savings_nano_usd: int
+
+
+@value
+class Invoice:
+    """Amounts are net of tax."""
+
+    key_id: str
+    month: str
+    models: list[InvoiceLine]
+    days: list[InvoiceLine]
+    billed_nano_usd: int
+    """What the month's events come to, exactly."""
+    carried_in_nano_usd: int
+    """What rounding left over of the months before."""
+    due_cents: int
+    """Both together, rounded once to cents, ties to even."""
+    carried_out_nano_usd: int
+    """What rounding leaves over for the next month."""
+    savings_nano_usd: int
+    """What korad saved, at list price; for information, it is no part of the sum."""
+
+
+def invoice_of(ledger: Ledger, key_id: str, month: str) -> Invoice:
+    """Return the invoice of a month, "2026-11". Raises ValueError for what is no month."""
+    until_ms = _month_end_ms(month)
+    found = lines(ledger, Period(until_ms=until_ms), key_id)
+    carried_in = 0
+    # Each month's rounding follows from the months before: every copy of an invoice is the same.
+    for _, former in groupby(
+        (line for line in found if line.day[:7] < month), lambda line: line.day[:7]
+    ):
+        amount = carried_in + sum(line.billed_nano_usd for line in former)
+        carried_in = to_cents(amount).residue_nano_usd
+    of_month = [line for line in found if line.day[:7] == month]
+    billed = sum(line.billed_nano_usd for line in of_month)
+    due = to_cents(carried_in + billed)
+    return Invoice(
+        key_id=key_id,
+        month=month,
+        models=_grouped(of_month, lambda line: f"{line.provider}/{line.model}"),
+        days=_grouped(of_month, lambda line: line.day),
+        billed_nano_usd=billed,
+        carried_in_nano_usd=carried_in,
+        due_cents=due.cents,
+        carried_out_nano_usd=due.residue_nano_usd,
+        savings_nano_usd=sum(line.savings_nano_usd for line in of_month),
+    )
+
+
+def grouped_figures(
+    found: Iterable[Line], name: Callable[[Line], str]
+) -> list[tuple[str, dict[str, int]]]:
+    """Return the sums of all figures by what `name` says of a line, in the order of the names."""
+    groups: dict[str, dict[str, int]] = {}
+    for line in found:
+        figures: dict[str, Any] = dict(zip(Line._fields[_FIGURES:], line[_FIGURES:], strict=True))
+        former = groups.get(name(line))
+        groups[name(line)] = (
+            figures if former is None else {key: former[key] + figures[key] for key in figures}
+        )
+    return sorted(groups.items())
+
+
+def _grouped(found: list[Line], name: Callable[[Line], str]) -> list[InvoiceLine]:
+    wanted = InvoiceLine.__annotations__.keys() - {"name"}
+    return [
+        InvoiceLine(name=label, **{key: figures[key] for key in wanted})
+        for label, figures in grouped_figures(found, name)
+    ]
+
+
+def _month_end_ms(month: str) -> int:
+    first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
+    if first.strftime("%Y-%m") != month:
+        raise ValueError(month)
+    following = (first + timedelta(days=31)).replace(day=1)
+    return int(following.timestamp()) * 1_000
