@@ -91,6 +91,11 @@ class _Flips:
             self._read_flipped(bytes(data), at, f"byte {at} bit {bit}")
             self._read_flipped(bytes(data[: self._ends[-1]]), at, f"byte {at} bit {bit}, short")
         checks.tell(f"{2 * len(flips)} copies with a flipped bit")
+        for start, end in zip([SEGMENT_HEADER_BYTES, *self._ends], self._ends, strict=False):
+            # A block that never reached the disk, with later ones that did.
+            data = bytearray(self._whole)
+            data[start:end] = bytes(end - start)
+            self._read_flipped(bytes(data), start, f"zeros from {start} to {end}")
         wrong, silent = self._wrong, self._silent
         checks.equal("flipped: not told up to the damage", len(wrong), note="; ".join(wrong[:5]))
         note = "; ".join(silent[:5])
@@ -149,7 +154,7 @@ async def damaged_start(order: Order, checks: Checks) -> None:
             path.unlink()
         (segment,) = state.glob("journal/w00/e*.journal")
         data = bytearray(segment.read_bytes())
-        ends = _ends(data)
+        ends = _ends(bytes(data))
         before = decode(_payloads(bytes(data), ends[:20]))
         data[ends[19] + 60] ^= 4
         segment.write_bytes(data)

@@ -1,8 +1,9 @@
 """Read the journals of this machine's workers while they are written.
 
 A `Tail` follows one producer (one start of one worker) through its segments. Numbers without a gap
-per shard are all it promises: a frame told twice is skipped, and behind a damaged frame nothing is
-told, for a hole must never be shipped over.
+per shard are all it promises: a frame told twice is skipped, and behind a damaged or missing one
+nothing more of its shard is told, for a hole must never be shipped over. It heals if the writer has
+written the frame again, in a later segment; else it stays, and `damaged` says where.
 """
 
 from __future__ import annotations
@@ -37,13 +38,17 @@ class Tail:
         self.folder = folder
         self.producer = producer
         self.name = producer.name
-        self.damaged: str | None = None
-        """Where a damaged frame stands, with intact ones behind it; nothing behind it is read."""
         self.done = False
         """The producer has ended and all it wrote was read."""
         self._segment = 0
         self._descriptor = -1
         self._at = 0
+        self._whole_to: dict[int, int] = {}
+        """Per shard the last number up to which these files have no hole."""
+        self._from_first = False
+        """Whether no segment is missing: then every shard begins with 1."""
+        self._holes: dict[int, str] = {}
+        self._blocked: dict[int, str] = {}
         self._read_to: dict[int, int] = {}
         self._applied: dict[int, int] = {}
         self._behind = False
@@ -55,7 +60,7 @@ class Tail:
     def read(self, frames_max: int) -> list[Frame]:
         """Return the next frames, [] where there are none (yet)."""
         frames: list[Frame] = []
-        while len(frames) < frames_max and not self.done and self.damaged is None:
+        while len(frames) < frames_max and not self.done:
             if self._descriptor < 0 and not self._open_next():
                 break
             before = self._at
@@ -64,8 +69,20 @@ class Tail:
                 break
         return frames
 
+    @property
+    def damaged(self) -> str | None:
+        """Why events of this producer are not told, or None."""
+        return next(iter((self._holes | self._blocked).values()), None)
+
+    def block(self, shard: int, why: str) -> None:
+        """Tell no more of a shard until Redis' number of it is another."""
+        self._blocked[shard] = why
+
     def compare(self, shard: int, taken: int) -> None:
         """Note the last number of a shard that Redis has taken; `fall_in_step` acts on it."""
+        if shard in self._blocked and taken != self._applied.get(shard):
+            del self._blocked[shard]
+            self._behind = True
         self._applied[shard] = taken
         self._behind = self._behind or taken < self._read_to.get(shard, 0)
 
@@ -74,6 +91,7 @@ class Tail:
         if self._behind or not self.is_in_step:
             self.close()
             self._segment, self._at, self.done = 0, 0, False
+            self._holes.clear()
         self._read_to = dict(self._applied)
         self._behind, self.is_in_step = False, True
 
@@ -88,9 +106,12 @@ class Tail:
     def remove_shipped(self, booked: dict[int, int], before_s: float) -> int:
         """Delete segments that the ledger has all of and that are older; return how many.
 
-        `booked` is the ledger's last number per shard. A segment that is written stays.
+        `booked` is the ledger's last number per shard. A segment that is written stays, and so does
+        all of a producer whose journal is damaged.
         """
         removed = 0
+        if self.damaged is not None:
+            return removed
         paths = segments_of(self.folder, self.producer.epoch)
         for path in paths if self.done else paths[:-1]:
             last_in = self._last_in.get(path)
@@ -127,6 +148,10 @@ class Tail:
             number = int(path.name[10:18])
             if number > self._segment:
                 self._descriptor = os.open(path, os.O_RDONLY)
+                if number != self._segment + 1 or number == 1:
+                    # What was before it is gone, or never was: what Redis has decides.
+                    self._whole_to.clear()
+                    self._from_first = number == 1
                 self._segment, self._at = number, SEGMENT_HEADER_BYTES
                 self._last_in.setdefault(path, {})
                 return True
@@ -141,46 +166,75 @@ class Tail:
         while len(frames) < frames_max:
             try:
                 frame = read_frame(data, at)
-            except CorruptFrameError as error:
+            except CorruptFrameError:
                 self._at += at
-                self._judge(error)
+                # One that is being written, or was torn by a power cut, has nothing behind it.
+                self._skip_damage(2 * PAYLOAD_BYTES_MAX + READ_BYTES)
                 return
             if frame is None:
                 break
             last_in[frame.shard] = max(frame.number, last_in.get(frame.shard, 0))
-            if frame.number > self._read_to.get(frame.shard, 0):
+            if self._continues(frame) and frame.number > self._read_to.get(frame.shard, 0):
                 self._read_to[frame.shard] = frame.number
                 frames.append(frame)
             at = frame.end
         self._at += at
 
-    def _judge(self, error: CorruptFrameError) -> None:
-        """Tell a frame that is being written, or was torn by a power cut, from a damaged one."""
-        behind = os.pread(self._descriptor, 2 * PAYLOAD_BYTES_MAX + READ_BYTES, self._at)
-        if _intact_frame_in(behind):
-            self.damaged = f"{self._path()} at {self._at}"
-            _log.error("the journal is damaged: %s; nothing behind it is billed", error)
+    def _continues(self, frame: Frame) -> bool:
+        """Return whether no number is missing between the frames of its shard before and this."""
+        shard, number = frame.shard, frame.number
+        last = self._whole_to.get(shard, 0 if self._from_first else number - 1)
+        if number > last + 1:
+            if shard not in self._holes:
+                self._holes[shard] = f"{self._path()}: {number} follows {last} of shard {shard}"
+                _log.error(
+                    "the journal has a hole: %s; what follows is not billed", self._holes[shard]
+                )
+            return False
+        if number == last + 1:
+            self._holes.pop(shard, None)
+        self._whole_to[shard] = max(number, last)
+        return shard not in self._blocked
+
+    def _skip_damage(self, window_bytes: int) -> bool:
+        """Go to the next intact frame, if there is one behind what is none; return whether."""
+        data = os.pread(self._descriptor, window_bytes, self._at)
+        behind = _next_intact_frame(data)
+        if behind is None:
+            return False
+        # Looked at again: it may have been written while it was read, the later bytes first.
+        again = os.pread(self._descriptor, HEADER_BYTES + PAYLOAD_BYTES_MAX, self._at)
+        try:
+            if read_frame(again, 0) is not None:
+                return True
+        except CorruptFrameError:
+            pass
+        _log.error("the journal is damaged: %s, %d bytes at %d", self._path(), behind, self._at)
+        self._at += behind
+        return True
 
     def _leave_segment(self) -> bool:
         """Go on to the next segment if no more can come in this one; return whether to go on."""
+        # In this order: it may take a new segment and then end, but not the other way round.
+        live = is_live(self.folder, self.producer.epoch)
         later = any(
             int(path.name[10:18]) > self._segment
             for path in segments_of(self.folder, self.producer.epoch)
         )
-        live = is_live(self.folder, self.producer.epoch)
-        if later or not live:
-            # Looked at again: it may have been written between the read and the look around.
-            data = os.pread(self._descriptor, HEADER_BYTES + PAYLOAD_BYTES_MAX, self._at)
-            try:
-                if read_frame(data, 0) is not None:
-                    return True
-            except CorruptFrameError:
-                if self.damaged is not None:
-                    return False
-            self.close()
-            self.done = not later
-            return later
-        return False
+        if live and not later:
+            return False
+        # Looked at again: it may have been written between the read and the look around.
+        data = os.pread(self._descriptor, HEADER_BYTES + PAYLOAD_BYTES_MAX, self._at)
+        try:
+            if read_frame(data, 0) is not None:
+                return True
+        except CorruptFrameError:
+            pass
+        if self._skip_damage(os.fstat(self._descriptor).st_size - self._at):
+            return True
+        self.close()
+        self.done = not later
+        return later
 
 
 def segments_of(folder: Path, epoch: int) -> list[Path]:
@@ -226,14 +280,14 @@ def find_producers(journal_dir: Path) -> Iterator[tuple[Path, Producer]]:
             yield folder, producer
 
 
-def _intact_frame_in(data: bytes) -> bool:
-    """Return whether an intact frame begins anywhere behind the first byte of `data`."""
+def _next_intact_frame(data: bytes) -> int | None:
+    """Return where the next intact frame begins behind the first byte of `data`."""
     at = data.find(_PAYLOAD_BEGINS, HEADER_BYTES + 1)
     while at >= 0:
         try:
             if read_frame(data, at - HEADER_BYTES) is not None:
-                return True
+                return at - HEADER_BYTES
         except CorruptFrameError:
             pass
         at = data.find(_PAYLOAD_BEGINS, at + 1)
-    return False
+    return None

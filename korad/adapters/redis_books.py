@@ -109,14 +109,21 @@ class RedisBooks:
         name = f"{secrets.token_hex(8)}:{self._shards}"
         await self._client.execute_command("SET", self._keys[shard].generation, name, "NX")
 
-    async def rebuild(self, shard: int, books: ShardBooks, now_ms: int) -> bool:
-        """Set balances and numbers to the ledger's; return False while another process does.
+    async def rebuild(
+        self, shard: int, books: ShardBooks, now_ms: int, *, seen: str | None, known: str | None
+    ) -> bool:
+        """Set balances and numbers to the ledger's; return False where another process does or did.
 
-        Without a generation nothing is taken and no hold is given: it is set last.
+        `seen` is the generation that the shard had when the caller decided. It keeps it, else gets
+        `known`, that of before: or every other machine would take the books for others than its own
+        and rebuild them in turn. Without one nothing is taken and no hold is given: it is set last.
         """
         keys, run = self._keys[shard], self._client.execute_command
         mine = secrets.token_hex(8)
         if not await run("SET", keys.lock, mine, "NX", "EX", REBUILD_LOCK_S):
+            return False
+        if await self.generation(shard) != seen:
+            await run("DEL", keys.lock)
             return False
         stale = [keys.generation, keys.sequence, keys.hold, keys.held, keys.open, keys.rate]
         await run("DEL", *stale, *(keys.sums(period) for period in kept_periods(now_ms)))
@@ -128,7 +135,8 @@ class RedisBooks:
                 await run("EXPIRE", keys.sums(period), kept)
         if (await run("GET", keys.lock)) != mine.encode():
             return False
-        await run("SET", keys.generation, f"{secrets.token_hex(8)}:{self._shards}")
+        name = seen or known or secrets.token_hex(8)
+        await run("SET", keys.generation, f"{name}:{self._shards}")
         await run("DEL", keys.lock)
         return True
 

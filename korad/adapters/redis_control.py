@@ -13,7 +13,7 @@ from typing import Any
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
@@ -156,15 +156,19 @@ def _told(error: BaseException, where: str) -> RedisUnavailableError:
     """Return the error a person can act on."""
     if isinstance(error, RedisUnavailableError):
         return error
-    if isinstance(error, AuthenticationError):
+    # redis-py tells most troubles of a connection as its ConnectionError, the reason behind it.
+    reason = error.__cause__ or error
+    if isinstance(reason, AuthenticationError):
         advice = "check the user and password of the Redis URL"
-    elif isinstance(error, BusyLoadingError):
+    elif isinstance(reason, BusyLoadingError):
         advice = "it is reading its data from the disk; try again in a moment"
     elif isinstance(error, RedisTimeoutError):
         advice = "it is overloaded, stopped or behind a firewall"
     else:
         advice = "check that it runs and that the Redis URL is right"
     cause = str(error) or type(error).__name__
+    if isinstance(error, MasterNotFoundError):
+        cause = cause.partition(" : ")[0]  # behind it: every setting of the sentinels' clients
     return RedisUnavailableError(f"cannot use Redis at {where}: {advice} ({cause})")
 
 

@@ -12,14 +12,13 @@ import logging
 import random
 from collections.abc import Callable
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from korad.adapters.books_generation import GENERATION_FILE, Generations
 from korad.adapters.books_source import BooksSource, BooksUnreachableError
-from korad.adapters.inflight import read_open_slots
-from korad.adapters.journal import INFLIGHT_FILE
+from korad.adapters.generations import Generations
 from korad.adapters.journal_tail import Tail, find_producers
 from korad.adapters.redis_books import OtherShardsError, RedisBooks, Taken
 from korad.billing.frames import Frame
@@ -32,7 +31,10 @@ LOOK_AROUND_S = 0.5
 COMPARE_S = 5.0
 """How often the numbers are compared although nothing failed: a failover may go unnoticed."""
 KEEP_HOUSE_S = 30.0
+COUNTED = ("shipped", "duplicates", "gaps", "dropped_holds", "removed_segments")
+TRY_AGAIN = (RedisError, OSError, BooksUnreachableError, OtherShardsError)
 
+_by_shard = attrgetter("shard")
 _log = logging.getLogger("korad")
 
 
@@ -57,22 +59,20 @@ class Shipper:
         self._source = source
         self._keep_s = keep_s
         self._now_ms = now_ms
+        self._generations = Generations(journal_dir.parent, books, source, now_ms)
         self._tails: dict[str, Tail] = {}
-        self._generations = Generations(journal_dir.parent / GENERATION_FILE, books, source, now_ms)
-        self._missing: set[str] = set()
-        """Producers of which events were missing once; the ledger was asked for them."""
+        self._asked: set[tuple[str, int]] = set()
+        """Producers and shards of which events are missing, and the ledger was asked for them."""
         self._stopping = asyncio.Event()
-        self.counts = dict.fromkeys(
-            ("shipped", "duplicates", "gaps", "dropped_holds", "removed_segments"), 0
-        )
+        self._counts = dict.fromkeys(COUNTED, 0)
         self.redis_up = False
         self.waiting_since_ms: int | None = None
         """Since when there is something that could not be shipped."""
 
     @property
-    def rebuilds(self) -> int:
-        """How often the books in Redis were rebuilt from the ledger."""
-        return self._generations.rebuilds
+    def counts(self) -> dict[str, int]:
+        """How often what has happened since the start."""
+        return self._counts | {"rebuilds": self._generations.rebuilds}
 
     @property
     def damaged(self) -> list[str]:
@@ -89,7 +89,7 @@ class Shipper:
                 await self._ship_on()
             except MissingError as error:
                 await self._recover(error)
-            except (RedisError, OSError, BooksUnreachableError, OtherShardsError) as error:
+            except TRY_AGAIN as error:
                 self._note_down(error)
             await self._sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
@@ -105,7 +105,7 @@ class Shipper:
                             pass
                     except MissingError as error:
                         await self._recover(error)
-                    except (RedisError, OSError, BooksUnreachableError) as error:
+                    except TRY_AGAIN as error:
                         self._note_down(error)
                         await asyncio.sleep(BACKOFF_MIN_S)
                     else:
@@ -146,8 +146,15 @@ class Shipper:
 
     async def _ship_once(self) -> int:
         """Ship a batch of each journal; return how many events there were."""
-        shipped = await asyncio.gather(*(self._ship_tail(tail) for tail in self._tails.values()))
-        return sum(shipped)
+        shipped = 0
+        # All of them to their end: none may still be sending when the numbers are compared.
+        for each in await asyncio.gather(
+            *(self._ship_tail(tail) for tail in self._tails.values()), return_exceptions=True
+        ):
+            if isinstance(each, BaseException):
+                raise each
+            shipped += each
+        return shipped
 
     async def _ship_tail(self, tail: Tail) -> int:
         frames = tail.read(BATCH_FRAMES)
@@ -166,20 +173,37 @@ class Shipper:
         return len(frames)
 
     async def _ship_batch(self, tail: Tail, shard: int, batch: list[Frame]) -> None:
+        try:
+            await self._take(tail, shard, batch)
+        except ValueError as error:
+            # Intact, and no event that this version knows. What is before it still goes.
+            if len(batch) == 1:
+                _log.error("%s, shard %d: %s; what follows is not billed", tail.name, shard, error)
+                tail.block(shard, f"{tail.name}, number {batch[0].number}: {error}")
+                return
+            for at, frame in enumerate(batch):
+                await self._ship_batch(tail, shard, batch[at : at + 1])
+                if tail.taken(shard) < frame.number:
+                    return
+
+    async def _take(self, tail: Tail, shard: int, batch: list[Frame]) -> None:
+        if shard not in self._shards:
+            raise ValueError(f"there is no shard {shard}: redis.shards is {len(self._shards)}")
         while batch:
             if batch[0].number > tail.taken(shard) + 1:
                 raise MissingError(tail, shard, batch[0].number)
             reply = await self._books.take(tail.name, shard, batch)
             if reply.taken in (Taken.ALL, Taken.BEFORE):
                 tail.note_taken(shard, max(reply.last, batch[-1].number))
+                self._asked.discard((tail.name, shard))
                 what = "shipped" if reply.taken is Taken.ALL else "duplicates"
-                self.counts[what] += len(batch)
+                self._counts[what] += len(batch)
                 return
             if reply.taken is not Taken.OVERLAP:
-                self.counts["gaps"] += reply.taken is Taken.GAP
+                self._counts["gaps"] += reply.taken is Taken.GAP
                 raise OutOfStepError(f"{tail.name}: {reply.taken.name} at {reply.last}")
             tail.note_taken(shard, reply.last)
-            self.counts["duplicates"] += sum(frame.number <= reply.last for frame in batch)
+            self._counts["duplicates"] += sum(frame.number <= reply.last for frame in batch)
             batch = [frame for frame in batch if frame.number > reply.last]
 
     # ── keeping step ─────────────────────────────────────────────────────────────────────────
@@ -200,15 +224,16 @@ class Shipper:
     async def _recover(self, error: MissingError) -> None:
         """Ask the ledger for events that neither Redis nor the journal has."""
         _log.error("%s", error)
-        if error.tail.name in self._missing:
+        missing = (error.tail.name, error.shard)
+        if missing in self._asked:
             # The ledger has been asked: they are nowhere.
-            error.tail.damaged = str(error)
+            error.tail.block(error.shard, str(error))
             return
-        self._missing.add(error.tail.name)
         try:
-            await self._generations.rebuild(error.shard)
-        except (RedisError, OSError, BooksUnreachableError) as raised:
-            self._missing.discard(error.tail.name)
+            seen = await self._books.generation(error.shard)
+            if await self._generations.rebuild(error.shard, seen=seen, known=seen):
+                self._asked.add(missing)
+        except TRY_AGAIN as raised:
             self._note_down(raised)
 
     def _look_around(self) -> bool:
@@ -227,34 +252,22 @@ class Shipper:
             before_s = self._now_ms() / 1_000 - self._keep_s
             for tail in list(self._tails.values()):
                 booked = {of: n for (name, of), n in checkpoints.items() if name == tail.name}
-                self.counts["removed_segments"] += tail.remove_shipped(booked, before_s)
+                self._counts["removed_segments"] += tail.remove_shipped(booked, before_s)
                 if tail.is_empty:
                     del self._tails[tail.name]
-        for shard in self._shards:
-            await self._drop_stray_holds(shard)
+        holds = [(shard, await self._books.holds(shard)) for shard in self._shards]
+        # After that: a worker that began just now may have some of them.
+        self._look_around()
+        for shard, held in holds:
+            for hold_id, producer in held:
+                if producer.startswith(f"{self._machine}-") and self._has_ended(producer):
+                    dropped = await self._books.drop_hold(shard, hold_id, producer)
+                    self._counts["dropped_holds"] += dropped
 
-    async def _drop_stray_holds(self, shard: int) -> None:
-        """Take out holds whose event is already in Redis, or will never come.
-
-        A hold can be made late: the worker did not wait for the answer, and the event was there
-        before it. So, in this order: which holds are there, which exchanges are under way, and
-        everything written until then is shipped. What is left of the first without the second has
-        no event to come.
-        """
-        holds = await self._books.holds(shard)
-        if not holds:
-            return
-        under_way = await asyncio.to_thread(_request_ids_under_way, self._dir)
-        while await self._ship_once():
-            pass
-        for hold_id, producer in holds:
-            tail = self._tails.get(producer)
-            damaged = tail is not None and tail.damaged is not None
-            mine = producer.startswith(f"{self._machine}-")
-            if mine and hold_id not in under_way and not damaged:
-                self.counts["dropped_holds"] += await self._books.drop_hold(
-                    shard, hold_id, producer
-                )
+    def _has_ended(self, producer: str) -> bool:
+        """Return whether nothing of this machine's producer will come any more."""
+        tail = self._tails.get(producer)
+        return tail is None or (tail.done and tail.damaged is None)
 
     def _note_down(self, error: Exception) -> None:
         if isinstance(error, OutOfStepError):
@@ -285,15 +298,3 @@ class MissingError(Exception):
         )
         self.tail = tail
         self.shard = shard
-
-
-def _by_shard(frame: Frame) -> int:
-    return frame.shard
-
-
-def _request_ids_under_way(journal_dir: Path) -> set[str]:
-    """Return the request ids of all open slots of this machine."""
-    found: set[str] = set()
-    for path in journal_dir.glob(f"w[0-9]*/{INFLIGHT_FILE}"):
-        found.update(slot.request_id for slot in read_open_slots(path)[1])
-    return found

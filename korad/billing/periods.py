@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 MONTHS_KEPT = timedelta(days=70)
 DAYS_KEPT = timedelta(days=40)
 HOURS_KEPT = timedelta(hours=50)
+AHEAD = timedelta(hours=24)
+"""How far the clocks of other machines may be ahead."""
 
 EVER = ""
 """The period without an end, among the names of periods."""
@@ -26,11 +28,11 @@ def keep_s(period: str) -> int | None:
 
 def kept_periods(now_ms: int) -> Iterator[str]:
     """Yield every period that may be kept at `now_ms` (Unix milliseconds)."""
-    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    newest = datetime.fromtimestamp(now_ms / 1_000, UTC) + AHEAD
     yield EVER
-    days_ago = (now - timedelta(days=days) for days in range(MONTHS_KEPT.days + 1))
+    days_ago = (newest - timedelta(days=days) for days in range((AHEAD + MONTHS_KEPT).days + 1))
     yield from sorted({day.strftime("%Y-%m") for day in days_ago})
-    for days in range(DAYS_KEPT.days + 1):
-        yield (now - timedelta(days=days)).strftime("%Y-%m-%d")
-    for hours in range(int(HOURS_KEPT.total_seconds()) // 3600 + 1):
-        yield (now - timedelta(hours=hours)).strftime("%Y-%m-%dT%H")
+    for days in range((AHEAD + DAYS_KEPT).days + 1):
+        yield (newest - timedelta(days=days)).strftime("%Y-%m-%d")
+    for hours in range((AHEAD + HOURS_KEPT) // timedelta(hours=1) + 1):
+        yield (newest - timedelta(hours=hours)).strftime("%Y-%m-%dT%H")

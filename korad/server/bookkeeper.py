@@ -169,7 +169,6 @@ class _Bookkeeper:
         while True:
             for name, count in shipper.counts.items():
                 page.set(f"korad_books_{name}_total", count)
-            page.set("korad_books_rebuilds_total", shipper.rebuilds)
             page.set("korad_redis_up", int(shipper.redis_up))
             since_ms = shipper.waiting_since_ms
             waiting_s = 0 if since_ms is None else max(0, _now_ms() - since_ms) // 1_000

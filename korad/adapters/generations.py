@@ -1,7 +1,7 @@
-"""Whether the books in Redis are those of before; if not, begin or rebuild them from the ledger.
+"""Which beginning of the books Redis is at: begin them once, rebuild them where Redis lost them.
 
-Each beginning has a name, kept in Redis and on this machine. An absent or another name means that
-Redis has lost what it had: nothing may be taken before balances and numbers are the ledger's.
+Each shard has a generation in Redis, and this state folder remembers it. One that is remembered and
+no longer there was lost with all the rest.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from korad.adapters.books_source import BooksSource, BooksUnreachableError
 from korad.adapters.redis_books import RedisBooks
 
 GENERATION_FILE = "books-generation"
-ANOTHER_REBUILDS_S = 0.5
+WAIT_S = 0.5
+"""For another process that is rebuilding."""
 
 _log = logging.getLogger("korad")
 
 
 class Generations:
-    """The beginnings of the books of all shards."""
+    """The generations of all shards, as far as this state folder knows them."""
 
     def __init__(
         self,
-        file: Path,
+        folder: Path,
         books: RedisBooks,
         source: BooksSource | None,
         now_ms: Callable[[], int],
     ) -> None:
-        self._file = file
+        self._folder = folder
         self._books = books
         self._source = source
         self._now_ms = now_ms
@@ -48,24 +49,29 @@ class Generations:
             if generation is not None:
                 # Another machine has rebuilt or begun them; whether from a ledger is not known.
                 _log.error("the books in Redis are not those of before; rebuilding shard %d", shard)
-            await self.rebuild(shard)
-            known.pop(shard, None)
+            if await self.rebuild(shard, seen=generation, known=known.get(shard)):
+                known.pop(shard, None)
         if known.get(shard) != generation:
             self._remember_generation(shard, generation)
 
-    async def rebuild(self, shard: int) -> None:
-        """Set a shard to what the ledger says. Raises BooksUnreachableError where there is none."""
+    async def rebuild(self, shard: int, *, seen: str | None, known: str | None) -> bool:
+        """Set a shard to what the ledger says; return False while another process does.
+
+        Raises BooksUnreachableError where there is none.
+        """
         if self._source is None:
             raise BooksUnreachableError(
                 "Redis has lost events that the journals no longer hold, and no ledger is "
                 "configured here to rebuild the books from: set ledger.url"
             )
         now_ms = self._now_ms()
-        if await self._books.rebuild(shard, await self._source.books(shard, now_ms), now_ms):
+        books = await self._source.books(shard, now_ms)
+        if await self._books.rebuild(shard, books, now_ms, seen=seen, known=known):
             self.rebuilds += 1
             _log.warning("rebuilt shard %d of the books in Redis from the ledger", shard)
-        else:
-            await asyncio.sleep(ANOTHER_REBUILDS_S)  # another process is at it
+            return True
+        await asyncio.sleep(WAIT_S)
+        return False
 
     async def _had_books(self, shard: int) -> bool:
         """Return whether the ledger has any event of a shard: then Redis was emptied."""
@@ -75,13 +81,14 @@ class Generations:
         return any(of == shard for _, of in checkpoints)
 
     def _known_generations(self) -> dict[int, str]:
-        if not self._file.exists():
+        path = self._folder / GENERATION_FILE
+        if not path.exists():
             return {}
-        lines = [line.split() for line in self._file.read_text().splitlines()]
+        lines = [line.split() for line in path.read_text().splitlines()]
         return {int(shard): name for shard, name in lines}
 
     def _remember_generation(self, shard: int, generation: str) -> None:
         known = self._known_generations() | {shard: generation}
-        draft = self._file.with_suffix(".draft")
+        draft = self._folder / f"{GENERATION_FILE}.draft"
         draft.write_text("".join(f"{of} {name}\n" for of, name in sorted(known.items())))
-        draft.rename(self._file)
+        draft.rename(self._folder / GENERATION_FILE)
