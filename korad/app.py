@@ -16,12 +16,12 @@ from aiohttp import web
 from korad import __version__
 from korad.adapters.books_opening import open_books
 from korad.adapters.deadlines import DeadlineWheel
-from korad.adapters.key_store import open_key_store
+from korad.adapters.key_stores import open_keys
 from korad.adapters.key_watch import KeyWatch
 from korad.adapters.limiter import RedisLimiter
 from korad.adapters.machine import load_machine
 from korad.adapters.metrics import Metrics
-from korad.adapters.pepper import load_pepper
+from korad.adapters.pepper import load_pepper_for
 from korad.adapters.recent_requests import RecentRing, RequestIds
 from korad.adapters.records import Records
 from korad.adapters.redis_pipeline import RedisPipeline
@@ -76,9 +76,9 @@ class App:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._today = _today()
-        pepper = load_pepper(settings.state_dir)
+        pepper = load_pepper_for(settings)
         self._ring = KeyRing([_demo_key(pepper)] if settings.demo else ())
-        self._watch = KeyWatch(lambda: open_key_store(settings.state_dir), self._ring)
+        self._watch = KeyWatch(lambda: open_keys(settings), self._ring)
         counter = TokenCounter(encode)
         capabilities = _capabilities()
         self._rooms = Rooms(

@@ -59,6 +59,10 @@ class Limiter(Protocol):
         """Make a hold larger; `then` gets by how many nano-USD it grew, 0 where it may not."""
         ...
 
+    def cancel(self, ask: HoldRequest) -> None:
+        """Give everything back: no event will end this hold."""
+        ...
+
     def release(self, ask: HoldRequest, used_tokens: int) -> None:
         """Say that the exchange is over: it no longer counts as under way.
 

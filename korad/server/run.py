@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from korad.adapters.embedded_redis import EmbeddedServer, ensure_server
-from korad.adapters.key_store import open_key_store
+from korad.adapters.key_stores import open_keys
 from korad.adapters.redis_url import RedisAddress, parse_redis_url
 from korad.adapters.shared_pages import make_pages
 from korad.adapters.tokenizer import load_encode
@@ -39,11 +39,14 @@ def serve(settings: Settings) -> int:
     try:
         # Before any process starts: what a worker would stumble over is told once, and ends here.
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        open_key_store(settings.state_dir).close()
+        embedded = settings.redis.url is None
         if settings.redis.url is None:
             redis = ensure_server(settings.state_dir)
-            return _serve(settings, redis.address, embedded=True)
-        return _serve(settings, _address(settings.redis.url), embedded=False)
+            address = redis.address
+        else:
+            address = _address(settings.redis.url)
+        open_keys(settings).close()
+        return _serve(settings, address, embedded=embedded)
     finally:
         if redis is not None and redis.started:
             redis.stop()

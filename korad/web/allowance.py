@@ -63,6 +63,10 @@ class Allowance:
             self._limiter.extend(self._ask, self._slice_nano_usd, self._extended)
         return True
 
+    def cancel(self) -> None:
+        """Give back what was granted after the exchange's event was written."""
+        self._limiter.cancel(self._ask)
+
     def release(self, used_tokens: int) -> None:
         """Say that the exchange is over."""
         if self.hold is not Hold.NONE:

@@ -330,7 +330,7 @@ class Relay:
     ) -> None:
         """Send what the key's limits allow, or answer why not."""
         if self._settled:
-            allowance.release(0)  # the client did not wait
+            allowance.cancel()  # the client did not wait; the event may have been before the hold
         elif refusal is not None:
             self._refuse(refusal, Outcome.REFUSED)
         else:

@@ -49,9 +49,10 @@ def client_of(server: EmbeddedServer) -> redis.Redis:
 
 def wait_gone(server: EmbeddedServer, pid: int) -> None:
     until = time.monotonic() + 10
-    while take_lock(locate(Path(server.address.path).parents[1])) is None:
+    while (lock := take_lock(locate(Path(server.address.path).parents[1]))) is None:
         assert time.monotonic() < until
         time.sleep(0.01)
+    os.close(lock)
     with suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
@@ -258,7 +259,7 @@ def test_a_server_that_cannot_start_says_why(state_dir):
     ensure_server(state_dir).stop()
     (state_dir / "redis" / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense\n")
 
-    with pytest.raises(EmbeddedRedisError, match="did not start: .*manifest"):
+    with pytest.raises(EmbeddedRedisError, match=r"did not start: .*manifest"):
         ensure_server(state_dir)
 
 
