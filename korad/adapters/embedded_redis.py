@@ -41,11 +41,13 @@ _NS_PER_S = 1_000_000_000
 
 
 class EmbeddedServer:
-    """A running server. `started` tells whether this process started it: who did, stops it."""
+    """A running server, and, if this process started it, its process id: who did, stops it."""
 
-    def __init__(self, files: ServerFiles, *, started: bool) -> None:
+    def __init__(self, files: ServerFiles, child: int | None) -> None:
         self._files = files
-        self.started = started
+        self._child = child
+        self.started = child is not None
+        """Whether this process started it."""
         self.address: RedisAddress = unix_address(str(files.socket))
 
     @property
@@ -62,18 +64,22 @@ class EmbeddedServer:
         until = monotonic_ns() + int(timeout_s * _NS_PER_S)
         pid = _pid(self._files)
         _talk(self._files, b"SHUTDOWN\r\n")
-        while True:
-            if pid is not None:
-                _has_ended(pid)
-            lock = take_lock(self._files)
-            if lock is not None:
-                os.close(lock)
-                return
+        while not self._is_gone():
             if monotonic_ns() > until:
                 raise EmbeddedRedisError(
                     f"korad's Redis server (process {pid}) did not stop: {log_tail(self._files)}"
                 )
             time.sleep(LOOK_EVERY_S)
+
+    def _is_gone(self) -> bool:
+        # Only a child of ours is waited for: by now the id of another may be that of a worker.
+        if self._child is not None and _has_ended(self._child):
+            self._child = None
+        lock = take_lock(self._files)
+        if lock is None:
+            return False
+        os.close(lock)
+        return self._child is None
 
 
 class _State(Enum):
@@ -105,7 +111,7 @@ def ensure_server(state_dir: Path, *, timeout_s: float = START_TIMEOUT_S) -> Emb
                 f"{timeout_s:g} s: {log_tail(files)}"
             )
         time.sleep(LOOK_EVERY_S)
-    return EmbeddedServer(files, started=pid is not None)
+    return EmbeddedServer(files, pid)
 
 
 def find_running(state_dir: Path) -> RedisAddress | None:
@@ -178,8 +184,9 @@ def _pid(files: ServerFiles) -> int | None:
     return None
 
 
-def _has_ended(pid: int) -> bool:
+def _has_ended(child: int) -> bool:
     """Whether a child of ours has ended; it leaves the process table then."""
-    with suppress(ChildProcessError):
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    return False
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] == child
+    except ChildProcessError:  # somebody has waited for it already
+        return True

@@ -10,7 +10,7 @@ from typing import Any
 
 from hiredis import ReplyError
 
-from korad.adapters.redis_dial import CONNECT_ERRORS, Dial, Target
+from korad.adapters.redis_dial import Dial, Target, describe
 from korad.adapters.redis_errors import NotConnectedError
 from korad.adapters.redis_link import Link, PipelineLimits, pause_s
 from korad.adapters.redis_url import REDIS_PORT
@@ -172,10 +172,10 @@ class ClusterLinks:
             try:
                 async with asyncio.timeout(self._limits.connect_timeout_s):
                     reply = await self._dial.ask(target, b"CLUSTER", b"SLOTS")
-            except CONNECT_ERRORS as error:
-                self._trouble = f"{target}: {str(error) or 'it did not answer in time'}"
+                ranges = read_slots(reply, target)
+            except Exception as error:  # noqa: BLE001 - whatever answers there, the next is asked
+                self._trouble = f"{target}: {describe(error)}"
                 continue
-            ranges = read_slots(reply, target)
             if not ranges:
                 self._trouble = f"{target}: the cluster has no slots yet"
                 continue

@@ -22,6 +22,13 @@ CONNECT_ERRORS = (OSError, TimeoutError, PipelineError, ReplyError)
 """What may come of a connection that is being made."""
 
 
+def describe(error: Exception) -> str:
+    """Return what came of a connection, for people."""
+    if isinstance(error, CONNECT_ERRORS):
+        return str(error) or "it did not answer in time"
+    return f"it answers like no Redis ({type(error).__name__}: {error})"
+
+
 class Target(NamedTuple):
     """One server: a host and port, or the path of a unix socket."""
 
@@ -47,7 +54,7 @@ class Dial:
         self._sentinels = list(address.hosts)
 
     async def find(self) -> Target:
-        """Return the server to connect to now. Raises one of CONNECT_ERRORS."""
+        """Return the server to connect to now. Raises what `describe` takes."""
         address = self._address
         if address.kind is RedisKind.SENTINEL:
             return await self._ask_sentinels()
@@ -58,7 +65,10 @@ class Dial:
     async def connect(
         self, target: Target, counters: Counters, on_lost: Callable[[str], None]
     ) -> RedisWire:
-        """Return a connection that is let in and whose server has its data."""
+        """Return a connection that is let in and whose server has its data.
+
+        Raises what `describe` takes.
+        """
         address = self._address
         wire = await self._open(target, counters, on_lost)
         try:
@@ -75,7 +85,7 @@ class Dial:
         return wire
 
     async def ask(self, target: Target, *parts: bytes, as_sentinel: bool = False) -> Any:
-        """Return the reply of a server to one command. Raises one of CONNECT_ERRORS."""
+        """Return the reply of a server to one command. Raises what `describe` takes."""
         address = self._address
         wire = await self._open(target, Counters(), lambda _reason: None)
         try:
@@ -113,7 +123,7 @@ class Dial:
                 async with asyncio.timeout(0.5):
                     found = await self.ask(sentinel, *command, as_sentinel=True)
             except CONNECT_ERRORS as error:
-                failures.append(f"{sentinel}: {error or type(error).__name__}")
+                failures.append(f"{sentinel}: {describe(error)}")
                 continue
             if found is None:
                 failures.append(f"{sentinel}: knows no such service")

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 
-from korad.adapters.redis_dial import CONNECT_ERRORS, Dial, Target
+from korad.adapters.redis_dial import Dial, Target, describe
 from korad.adapters.redis_errors import (
     ConnectionLostError,
     NotConnectedError,
@@ -109,8 +109,8 @@ class Link:
             try:
                 async with asyncio.timeout(self._limits.connect_timeout_s):
                     await self._connect()
-            except CONNECT_ERRORS as error:
-                self.trouble = str(error) or "it did not answer in time"
+            except Exception as error:  # noqa: BLE001 - whatever answers there, it dials again
+                self.trouble = describe(error)
             else:
                 self._counters.reconnects += was_connected
                 was_connected = True

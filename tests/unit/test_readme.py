@@ -23,10 +23,11 @@ from korad.providers.anthropic import IGNORED, REFUSED
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-ARCHITECTURE_LINES_MAX = 150
+ARCHITECTURE_LINES_MAX = 190
 
 # Position of the code, and either the status itself or its position, in each maker of errors.
 MAKERS = {
+    "_limited": (1, 429),
     "authentication_error": (1, 401),
     "permission_error": (1, 403),
     "upstream_error": (2, None),

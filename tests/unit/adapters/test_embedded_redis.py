@@ -40,7 +40,7 @@ def state_dir(tmp_path):
     yield folder
     files = locate(folder)
     if files.folder.exists():
-        EmbeddedServer(files, started=False).stop()
+        EmbeddedServer(files, None).stop()
 
 
 def client_of(server: EmbeddedServer) -> redis.Redis:
@@ -113,6 +113,18 @@ def test_stop_keeps_what_was_written_and_ends_the_process(state_dir):
     with client_of(again) as client:
         assert client.get("a") == b"1"
     assert again.started
+
+
+def test_stopping_takes_no_child_of_another_for_the_server(state_dir):
+    server = ensure_server(state_dir)
+    server.stop()
+    other = subprocess.Popen(["/bin/true"])
+    (state_dir / "redis" / "redis.pid").write_text(f"{other.pid}\n")
+    time.sleep(0.1)
+    server.stop()
+
+    assert os.waitpid(other.pid, 0)[0] == other.pid
+    other.returncode = 0
 
 
 def test_it_outlives_a_starter_that_is_killed(state_dir):

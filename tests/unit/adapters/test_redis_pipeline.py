@@ -221,18 +221,25 @@ async def test_a_server_that_became_a_replica_is_left(redis_server):
         assert await ask(pipeline, b"SET", b"a", b"1") == b"OK"
 
 
-async def test_what_speaks_no_redis_is_told():
-    async def serve(_reader, writer):
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await writer.drain()
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b":5\r\n:5\r\n"])
+@pytest.mark.parametrize("kind", ["redis://{}", "redis+sentinel://{}/books", "redis+cluster://{}"])
+async def test_what_answers_like_no_redis_is_told_and_dialled_again(kind, answer):
+    dialled = 0
+
+    async def serve(reader, writer):
+        nonlocal dialled
+        dialled += 1
+        await reader.read(1000)
+        writer.write(answer)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    pipeline = RedisPipeline(parse_redis_url(f"redis://127.0.0.1:{port}"))
+    pipeline = RedisPipeline(parse_redis_url(kind.format(f"127.0.0.1:{port}")))
     pipeline.start()
-    assert not await pipeline.wait_connected(0.3)
+    await eventually(lambda: dialled > 2)
     assert pipeline.trouble
+    assert pipeline.trouble != "not connected yet"
     await pipeline.close()
     server.close()
     await server.wait_closed()
