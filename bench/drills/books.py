@@ -91,7 +91,7 @@ class Accounts:
         wrong = []
         for event in self.events:
             entry = self.provider.get(event.data.request_id)
-            if event.data.status is not EventStatus.OK or entry is None:
+            if not _is_whole(event) or entry is None:
                 continue
             sent = (entry["prompt_tokens"], entry["completion_tokens"])
             billed = (event.data.input_tokens, event.data.output_tokens)
@@ -123,7 +123,7 @@ class Accounts:
                     unseen.append(f"{data.request_id} {data.status.value}")
                 continue
             call = by_client.get(data.client_request_id or "")
-            if data.status is EventStatus.OK:
+            if _is_whole(event):
                 continue
             if call is not None and data.output_tokens < call.tokens_received:
                 below.append(
@@ -201,6 +201,11 @@ def check_redis(checks: Checks, redis: RedisClient, events: Iterable[Event], sha
 def decode(payloads: Iterable[bytes]) -> list[Event]:
     """Return the events of payloads."""
     return [decode_event(payload) for payload in payloads]
+
+
+def _is_whole(event: Event) -> bool:
+    """Whether the answer came to its own end: not one that korad cut at the end of a budget."""
+    return event.data.status is EventStatus.OK and event.data.error_code is None
 
 
 def _gaps(events: Iterable[Event]) -> int:

@@ -46,6 +46,7 @@ DRILLS = (
     Drill("descriptors", "no descriptors left", exhaustion.few_descriptors),
     Drill("slow", "half heads and slow readers", exhaustion.slow_clients),
     Drill("storm", "hundreds at once on a budget nearly spent", budget_storm.budget_storm),
+    Drill("impatient", "the same, limits too slow to be asked", budget_storm.impatient_storm),
     Drill("rolling", "SIGTERM worker by worker: no request fails", endurance.rolling),
     Drill("soak", "steady load: memory and descriptors stay flat", endurance.soak),
 )

@@ -36,6 +36,7 @@ class Call:
     prompt: str = "Say something."
     directives: str = ""
     model: str = MODEL
+    max_tokens: int | None = None
     # when and how the client leaves, if it does
     leave_after_bytes: int | None = None
     leave_after_s: float | None = None
@@ -64,13 +65,14 @@ class Call:
     def request(self) -> bytes:
         """Return the bytes to send."""
         text = f"[[simulate tokens={self.tokens} {self.directives}]] {self.client_id} {self.prompt}"
-        body = orjson.dumps(
-            {
-                "model": self.model,
-                "stream": self.stream,
-                "messages": [{"role": "user", "content": text}],
-            }
-        )
+        members: dict[str, Any] = {
+            "model": self.model,
+            "stream": self.stream,
+            "messages": [{"role": "user", "content": text}],
+        }
+        if self.max_tokens is not None:
+            members["max_tokens"] = self.max_tokens
+        body = orjson.dumps(members)
         return (
             f"POST /v1/chat/completions HTTP/1.1\r\nHost: korad\r\nAuthorization: Bearer {self.key}"
             f"\r\nContent-Type: application/json\r\nX-Client-Request-Id: {self.client_id}\r\n"

@@ -230,6 +230,7 @@ class Books:
             self.flush()
         self.journal.close()
         self._contexts.close()
+        self._inflight.shut()
         os.close(self._lock)
 
     def _context(self, key: VirtualKey, destination: Billable, margin_bp: int) -> KnownContext:

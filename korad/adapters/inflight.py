@@ -137,6 +137,10 @@ class Inflight:
         self._map[at] = 0
         self._free.append(at)
 
+    def shut(self) -> None:
+        """Let go of the file; open slots stay in it."""
+        self._map.close()
+
     @property
     def in_use(self) -> int:
         """How many slots are open."""

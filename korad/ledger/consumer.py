@@ -125,6 +125,7 @@ class LedgerConsumer:
             elif not self._streams.can_block:
                 await self._sleep(POLL_S)
             self._recovered()
+            _end_if_cancelled()
             if monotonic_ns() >= self._care_at_ns:
                 await self._care()
         async with asyncio.timeout(LAST_READS_S):
@@ -220,3 +221,10 @@ class LedgerConsumer:
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+
+def _end_if_cancelled() -> None:
+    """Raise what a client that was connecting may have swallowed."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from korad.adapters.redis_control import connect_control
-from korad.ledger import LedgerConsumer
+from korad.ledger import LedgerBooks, LedgerConsumer
 from korad.ledger.chain import faults_of
 from korad.ledger.reports import Period, lines
 from korad.ledger.streams import GROUP, stream_key
@@ -132,7 +132,7 @@ async def test_a_consumer_that_is_killed_loses_and_doubles_nothing(redis, redis_
     )
     number = 0
     for round_number in range(4):
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program
             [sys.executable, "-c", RUN, str(config)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -341,8 +341,6 @@ async def test_a_cluster_is_consumed(redis_cluster, ledger):
 
 
 async def test_sums_for_redis_are_those_of_its_own_balances(redis, ledger):
-    from korad.ledger import LedgerBooks
-
     people = {"team_id": "tm_1", "customer_id": "cu_1"}
     await apply(redis, 1, 2)
     await apply(redis, 3, 4, time_ms=NOON_MS + 86_400_000, billed=2**53 + 1, **people)
