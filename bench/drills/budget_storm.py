@@ -52,7 +52,7 @@ async def budget_storm(order: Order, checks: Checks) -> None:
 
 
 async def impatient_storm(order: Order, checks: Checks) -> None:
-    """The same while limits are too slow to be asked: the exposure is all that may be added."""
+    """Storm while limits are too slow to be asked: only the exposure may be added."""
     async with scene(order, checks, workers=WORKERS, keys=1, tail=IMPATIENT) as stage:
         limit = order.count(1_000_000, 10_000_000)
         key_id, key = await _key(stage, limit, "open")

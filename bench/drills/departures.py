@@ -31,7 +31,7 @@ async def departures(order: Order, checks: Checks) -> None:
         await asyncio.sleep(0.5)
         left = [call for call in stage.calls if call.left_s is not None]
         checks.tell(f"{len(left)} of {count} left before the end of their answer")
-        _check_closed(checks, await stage.provider.ledger(), left)
+        _check_closed(checks, await stage.provider.ledger(), left, CLOSED_MS_MAX * order.slack)
         checks.at_most("descriptors beyond the start's", _descriptors(stage) - baseline, 0)
         await stage.settle(drain_max_s=10)
         gauge = [value for name, value in stage.korad.metrics().items() if name == "korad_inflight"]
@@ -43,7 +43,7 @@ def _staying(call: Call) -> Call:
     return call
 
 
-def _check_closed(checks: Checks, entries: Entries, left: list[Call]) -> None:
+def _check_closed(checks: Checks, entries: Entries, left: list[Call], ms_max: float) -> None:
     by_client = {entry["client_request_id"]: entry for entry in entries.values()}
     took_ms, never = [], []
     for call in left:
@@ -60,7 +60,7 @@ def _check_closed(checks: Checks, entries: Entries, left: list[Call]) -> None:
     checks.equal("answers never cut at the provider", len(never), note=", ".join(never[:5]))
     at_99 = took_ms[int(0.99 * (len(took_ms) - 1))]
     checks.tell(f"cut after {took_ms[len(took_ms) // 2]:.1f} ms (median), {took_ms[-1]:.0f} (most)")
-    checks.at_most("ms from leaving to the provider's socket, p99", at_99, CLOSED_MS_MAX)
+    checks.at_most("ms from leaving to the provider's socket, p99", at_99, ms_max)
 
 
 def _descriptors(stage: Scene) -> int:

@@ -15,7 +15,6 @@ from bench.drills.scene import Order, Scene, scene
 MIB = 1024 * 1024
 RSS_SLOPE_MIB_MAX = 1.0
 """A minute, over the second half: the first fills caches."""
-LOOP_LAG_MS_MAX = 5.0
 SAMPLE_S = 2.0
 
 

@@ -35,7 +35,7 @@ async def workers(order: Order, checks: Checks) -> None:
             slowest_worker_s = max(slowest_worker_s, time.monotonic() - killed)
         await load.stop()
         checks.tell(f"{kills} kills; a worker is replaced in {slowest_worker_s:.2f} s at most")
-        checks.at_most("seconds from a kill to an answer", slowest_s, BACK_MAX_S)
+        checks.at_most("seconds from a kill to an answer", slowest_s, BACK_MAX_S * order.slack)
         checks.equal("supervisor died", 0 if stage.korad.runs else 1)
         checks.at_least("whole answers", sum(call.ok for call in stage.calls), kills)
         await stage.settle(drain_max_s=10)

@@ -24,6 +24,8 @@ PipelineError."""
 
 NS_PER_S = 1_000_000_000
 _NEVER_NS = 1 << 62
+_BUSY_NS = 500_000_000
+"""How much later than due a reply may come while others come."""
 _INCOMPLETE = object()
 
 
@@ -47,6 +49,8 @@ class _Sent(msgspec.Struct, gc=False):
     then: Then | None
     """None: its deadline has passed."""
     due_ns: int
+    wait_ns: int
+    """How much silence it puts up with."""
 
 
 class RedisWire(asyncio.Protocol):
@@ -79,7 +83,7 @@ class RedisWire(asyncio.Protocol):
         if not self._pending:
             self._quiet_since_ns = now
         due = _NEVER_NS if deadline_s is None else now + int(deadline_s * NS_PER_S)
-        self._pending.append(_Sent(then, due))
+        self._pending.append(_Sent(then, due, due - now))
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(_pack(tuple(parts)))
@@ -186,11 +190,13 @@ class RedisWire(asyncio.Protocol):
         for sent in self._pending:
             if sent.then is None:
                 continue
-            if sent.due_ns <= now:
+            # A server that is answering others is busy, not gone: it may take a little longer.
+            due = max(sent.due_ns, min(self._quiet_since_ns + sent.wait_ns, sent.due_ns + _BUSY_NS))
+            if due <= now:
                 late.append(sent.then)
                 sent.then = None
             else:
-                wake = min(wake, sent.due_ns)
+                wake = min(wake, due)
         self._set_timer(wake, now)
         self._counters.timeouts += len(late)
         for then in late:

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import uvloop
 
@@ -24,6 +25,9 @@ _KEPT_BYTES = 64 * 1024 * 1024
 _GC_YOUNG = 50_000
 """Container allocations between collections: an exchange leaves no cycles behind, so the default
 of 700 would look at live objects for nothing, several times per hundred requests."""
+
+SPARE_FILES = 64
+"""Open files that are no client's and no provider's: journal, keys, Redis, standard streams."""
 
 _SWITCH_INTERVAL_S = 0.0005
 """How long a thread that transforms a prompt may keep the event loop waiting for the interpreter;
@@ -46,7 +50,7 @@ def run_worker(  # noqa: PLR0913 - the parts of a worker
 ) -> None:
     """Serve until SIGTERM or SIGINT, drain, return."""
     keep_freed_memory()
-    allow_open_files()
+    settings = _within(allow_open_files(), settings)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(
@@ -75,14 +79,23 @@ def keep_freed_memory() -> None:
     mallopt(_M_TOP_PAD, _KEPT_BYTES // 16)
 
 
-def allow_open_files() -> None:
-    """Raise the limit on open files to what the system allows: a stream needs two."""
+def allow_open_files() -> int:
+    """Raise the limit on open files to what the system allows; return it: a stream needs two."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError) as error:
         # macOS calls its limit infinite and refuses to set that.
         _log.warning("the limit on open files stays as it is: %s", error)
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _within(files: int, settings: Settings) -> Settings:
+    """Return the settings with no more client connections than leave each a provider's."""
+    room = max(1, (files - SPARE_FILES) // 2)
+    if files == resource.RLIM_INFINITY or settings.server.connections_max <= room:
+        return settings
+    return replace(settings, server=replace(settings.server, connections_max=room))
 
 
 async def _serve(
