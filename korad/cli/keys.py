@@ -196,6 +196,16 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         type=read_switch,
         help="answer a request of temperature 0 that was asked before from the response cache",
     )
+    _add_places(parser)
+    add_limit_options(parser)
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    """Add what says whose key it is, and what to do where its limits cannot be checked."""
+
+    def add(option: str, **how: Any) -> None:
+        parser.add_argument(option, default=argparse.SUPPRESS, **how)
+
     add("--team", metavar="ID|NAME", help="the team it belongs to; none")
     add("--customer", metavar="ID|NAME", help="the customer it belongs to; none for its team's")
     add(
@@ -206,7 +216,6 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         help="while limits cannot be checked: serve up to limits.exposure_usd (open, the default) "
         "or refuse (closed)",
     )
-    add_limit_options(parser)
 
 
 def _read_expiry(text: str) -> int | None:
