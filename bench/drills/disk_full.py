@@ -17,7 +17,7 @@ from bench.drills.load import Mix
 from bench.drills.scene import Order, Scene, scene
 
 DISK_BYTES = 64 * 1024 * 1024
-SEGMENT_BYTES = 256 * 1024
+SEGMENT_BYTES = 128 * 1024
 FULL_WITHIN_S = 60.0
 READY_WITHIN_S = 15.0
 MIX = Mix(latency_ms=(0, 5), interval_ms=(0, 2), prompt_words=(3, 10), tokens=(2, 30))

@@ -21,6 +21,8 @@ from bench.drills.toxic import ToxicProxy, Trap
 BACKLOG_S = 10.0
 ADDED_MS_MAX = 1.0
 ADDED_P99_MS_MAX = 15.0
+DEADLINE_MS = 150.0
+"""`limits.deadline_ms` as it is by default: what a limited key waits until Redis is given up."""
 QUICK = Mix(latency_ms=(0,), interval_ms=(0,), prompt_words=(3, 10), tokens=(2, 20))
 SETTLE = b'{"specversion"'
 """Only the call that hands over events carries this."""
@@ -61,7 +63,8 @@ async def outage(order: Order, checks: Checks) -> None:
         load = stage.load(rate=order.rate_of(60, 120), mix=QUICK, keys=[*stage.keys, *capped])
         load.start()
         await asyncio.sleep(2)
-        before = _first_byte_ms(stage.calls)
+        plain = frozenset(stage.keys)
+        before = _first_byte_ms(stage.calls, plain)
         for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP):
             first = len(stage.calls)
             redis.send(number)
@@ -73,7 +76,11 @@ async def outage(order: Order, checks: Checks) -> None:
             checks.at_most(f"{name}: seconds until the backlog is booked", drained_s, BACKLOG_S)
             ended = [call for call in during if call.ended_s]
             checks.equal(f"{name}: failed requests", sum(not c.ok for c in ended), note=why(ended))
-            _check_added(checks, name, before, _first_byte_ms(ended), order.slack)
+            _check_added(checks, name, before, _first_byte_ms(ended, plain), order.slack)
+            limited = _first_byte_ms(ended, frozenset(capped))
+            longest = max(limited, default=0.0)
+            most = DEADLINE_MS + ADDED_P99_MS_MAX * order.slack
+            checks.at_most(f"{name}: first byte of a limited key, ms, most", longest, most)
         await load.stop()
         checks.equal("failed requests in all", sum(not c.ok for c in stage.calls))
         await stage.settle(redis=redis.client(), drain_max_s=BACKLOG_S)
@@ -86,10 +93,10 @@ async def back_in_time(order: Order, checks: Checks) -> None:
         load.start()
         forgotten = 0
         for number in range(order.count(2, 10)):
-            await asyncio.sleep(2)
+            await asyncio.sleep(1)
             copy = order.folder / f"copy-{number}"
             redis.copy_data(copy)
-            await asyncio.sleep(order.time_s(2, 5))
+            await asyncio.sleep(order.time_s(1.5, 5))
             booked = _stream_length(redis)
             redis.send(signal.SIGKILL)
             redis.restore_data(copy)
@@ -188,9 +195,12 @@ def _bring_back(redis: RedisServer, number: signal.Signals) -> None:
         redis.start()
 
 
-def _first_byte_ms(calls: list[Call]) -> list[float]:
-    found = [1_000 * (c.first_byte_s - c.sent_s) for c in calls if c.ok and c.first_byte_s]
-    return sorted(found)
+def _first_byte_ms(calls: list[Call], keys: frozenset[str]) -> list[float]:
+    return sorted(
+        1_000 * (call.first_byte_s - call.sent_s)
+        for call in calls
+        if call.ok and call.first_byte_s and call.key in keys
+    )
 
 
 def _check_added(

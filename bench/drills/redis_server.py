@@ -92,17 +92,23 @@ class RedisServer:
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            try:
-                client = self.client()
-                client.ask("PING")
-                client.close()
-            except (OSError, RedisReplyError):
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise TimeoutError("redis-server does not answer")
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        try:
+            client = self.client()
+        except OSError:
+            return False
+        try:
+            client.ask("PING")
+        except (OSError, RedisReplyError):
+            return False
+        finally:
+            client.close()
+        return True
 
     def client(self) -> RedisClient:
         """Return a new connection."""

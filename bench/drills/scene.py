@@ -169,8 +169,8 @@ async def scene(
     try:
         korad = Korad(order.folder, provider.port, **options)
         stage = Scene(order=order, checks=checks, provider=provider, korad=korad)
-        for number in range(keys):
-            stage.keys.append((await korad.make_key(f"drill-{number}"))[1])
+        made = [korad.make_key(f"drill-{number}") for number in range(keys)]
+        stage.keys += [secret for _, secret in await asyncio.gather(*made)]
         if start:
             await korad.start()
         yield stage

@@ -159,10 +159,16 @@ async def damaged_start(order: Order, checks: Checks) -> None:
         data[ends[19] + 60] ^= 4
         segment.write_bytes(data)
         await stage.korad.start()
-        await asyncio.sleep(3)
+        for _ in range(100):
+            if len(stage.booked()) >= len(before):
+                break
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)  # what must not be booked would be by now
         code, _, _ = await stage.korad.verb("audit")
         checks.at_least("korad audit: exit code", code, 1)
         damaged = stage.korad.metrics().get("korad_journal_damaged", 0)
         checks.at_least("korad_journal_damaged", damaged, 1)
         checks.equal("events booked", len(stage.booked()), len(before))
-        await stage.korad.stop()
+        told = {event.id for event in before}
+        checks.equal("other events booked", len({e.id for e in decode(stage.booked())} - told))
+        await stage.korad.kill_tree(redis=True)

@@ -83,6 +83,8 @@ class ToxicProxy:
         if self._server is not None:
             self._server.close()
             self.cut()
+            for link in list(self._links):
+                await link.gone.wait()
             await self._server.wait_closed()
 
     async def __aenter__(self) -> Self:
@@ -125,6 +127,7 @@ class ToxicProxy:
             await link.run()
         finally:
             self._links.discard(link)
+            link.gone.set()
 
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -139,6 +142,7 @@ class _Link:
         self._far = far
         self._trap: Trap | None = None
         self._trap_left = 0
+        self.gone = asyncio.Event()
 
     async def run(self) -> None:
         """Carry both directions until both have ended."""
@@ -213,12 +217,12 @@ class _Link:
         if toxic.drop or not data:
             return
         for piece in _sliced(data, toxic.slicer_bytes):
-            writer.write(piece)
-            await writer.drain()
             if toxic.slicer_delay_s:
                 await asyncio.sleep(toxic.slicer_delay_s)
             if toxic.bandwidth_bytes_s:
                 await asyncio.sleep(len(piece) / toxic.bandwidth_bytes_s)
+            writer.write(piece)
+            await writer.drain()
 
     async def _spring(self, writer: asyncio.StreamWriter, *, in_order: bool) -> None:
         # What has passed must arrive before the reset overtakes it in the kernel.

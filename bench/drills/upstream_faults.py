@@ -18,7 +18,7 @@ HARMLESS = {
     Fault.REFUSE_KEEPALIVE,
     Fault.STALE_KEEPALIVE,
 }
-STALL_S = 2
+STALL_S = 1
 TIMEOUTS = f"""
 first_byte_timeout_s = {STALL_S}
 idle_timeout_s = {STALL_S}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from html import escape
 from typing import Final
 
@@ -14,7 +13,7 @@ from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.cli.output import table, write, write_json
 from korad.ledger import open_ledger
 from korad.ledger.amounts import cents_usd, exact_usd
-from korad.ledger.invoice import Invoice, InvoiceLine, invoice_of
+from korad.ledger.invoice import Invoice, InvoiceLine, invoice_of, is_month
 
 _HEAD: Final = ("REQUESTS", "INPUT", "OUTPUT", "USD")
 _STYLE: Final = (
@@ -114,11 +113,7 @@ def _cells(line: InvoiceLine) -> tuple[str, ...]:
 
 
 def _read_month(text: str) -> str:
-    try:
-        month = datetime.strptime(text, "%Y-%m").strftime("%Y-%m")  # noqa: DTZ007 - a name only
-    except ValueError:
-        month = ""
-    if month != text:
+    if not is_month(text):
         raise argparse.ArgumentTypeError(f"'{text}' is not a month such as 2026-11")
     return text
 

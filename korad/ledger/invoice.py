@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -12,6 +13,7 @@ from korad.ledger.amounts import to_cents
 from korad.ledger.reports import Line, Period, lines
 from korad.ledger.store import Ledger
 
+_MONTH: Final = re.compile(r"(?:19[7-9]|2[0-9]{2})[0-9]-(?:0[1-9]|1[0-2])")
 _FIGURES: Final = Line._fields.index("events")
 
 
@@ -97,9 +99,14 @@ def _grouped(found: list[Line], name: Callable[[Line], str]) -> list[InvoiceLine
     ]
 
 
+def is_month(text: str) -> bool:
+    """Return whether `text` is a month such as "2026-11"."""
+    return _MONTH.fullmatch(text) is not None
+
+
 def _month_end_ms(month: str) -> int:
+    if not is_month(month):
+        raise ValueError(f"not a month such as 2026-11: {month!r}")
     first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
-    if first.strftime("%Y-%m") != month:
-        raise ValueError(month)
     following = (first + timedelta(days=31)).replace(day=1)
     return int(following.timestamp()) * 1_000

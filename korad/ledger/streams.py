@@ -35,6 +35,9 @@ def seq_key(shard: int) -> str:
     """Return the name of the hash of the last numbers applied."""
     return f"kb:{{s{shard:02d}}}:seq"
 
+KEPT_ENTRIES_MAX: Final = 100_000
+"""Per shard, however young: about 150 MB of Redis' memory."""
+
 
 class Streams:
     """Read, acknowledge, claim and trim. Everything raises RedisError or OSError."""
@@ -118,7 +121,7 @@ class Streams:
 
     async def trim(self, shard: int, recorded: str, keep_ms: int) -> int:
         """Forget entries that are booked, done with by every group, and old. Return how many."""
-        bounds = [_after(recorded), (await self._now_ms(shard) - keep_ms, 0)]
+        bounds = [_after(recorded), (await self._oldest_to_keep_ms(shard, keep_ms), 0)]
         for group in await self.groups(shard):
             bounds.append(_after(group["last-delivered-id"]))
             if group["pending"]:
@@ -130,6 +133,19 @@ class Streams:
             return 0
         minimum = f"{milliseconds}-{sequence}"
         return int(await self.redis.xtrim(stream_key(shard), minid=minimum, approximate=True))
+
+    async def _oldest_to_keep_ms(self, shard: int, keep_ms: int) -> int:
+        """Return the time before which entries may go: they are old, or there are too many."""
+        oldest_ms = await self._now_ms(shard) - keep_ms
+        length = int(await self.redis.xlen(stream_key(shard)))
+        if length <= KEPT_ENTRIES_MAX:
+            return oldest_ms
+        first: Any = await self.redis.xrange(stream_key(shard), count=1)
+        last: Any = await self.redis.xrevrange(stream_key(shard), count=1)
+        first_ms, last_ms = order(_text(first[0][0]))[0], order(_text(last[0][0]))[0]
+        # As if they had come evenly; called every few seconds, that is close enough.
+        kept_ms = (last_ms - first_ms) * KEPT_ENTRIES_MAX // length
+        return max(oldest_ms, last_ms - kept_ms)
 
     async def numbers(self, shard: int) -> dict[str, int]:
         """Return the last number that was applied, per producer."""

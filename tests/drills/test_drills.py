@@ -1,6 +1,6 @@
 """The drills, each as short as it can be and still tell something; `scripts/drill` runs them whole.
 
-The long ones (soak, clock, slow clients) are left to that script.
+Those that need long to tell something (soak, clock, slow clients, ...) are left to that script.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ ROUNDS = {
     "tree": 1,
     "outage": None,
     "time-travel": 1,
-    "emptied": 1,
     "replies": 12,
     "departures": 200,
     "upstream": 1,

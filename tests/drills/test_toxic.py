@@ -19,22 +19,23 @@ async def echo(path=None):
     got = bytearray()
     ends = []
 
-    async def serve(reader, writer):
-        try:
-            while data := await reader.read(1024):
-                got.extend(data)
-                writer.write(ANSWER)
-                await writer.drain()
-            ends.append("eof")
-        except OSError as error:
-            ends.append(type(error).__name__)
-        writer.close()
+    class Server(asyncio.Protocol):
+        def connection_made(self, transport):
+            self.transport = transport
 
+        def data_received(self, data):
+            got.extend(data)
+            self.transport.write(ANSWER)
+
+        def eof_received(self):
+            ends.append("eof")
+
+    loop = asyncio.get_running_loop()
     if path is None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await loop.create_server(Server, "127.0.0.1", 0)
         proxy = ToxicProxy(upstream_port=server.sockets[0].getsockname()[1])
     else:
-        server = await asyncio.start_unix_server(serve, path)
+        server = await loop.create_unix_server(Server, path)
         proxy = ToxicProxy(upstream_path=path)
     async with server, proxy:
         yield proxy, got, ends
@@ -51,9 +52,15 @@ async def client(proxy):
             await writer.wait_closed()
 
 
+async def ask_once(proxy):
+    async with client(proxy) as (reader, writer):
+        writer.write(b"hello")
+        await reader.readexactly(1)
+
+
 async def until(holds):
     async with asyncio.timeout(5):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 - it is the other side's state
             await asyncio.sleep(0.005)
 
 
@@ -93,12 +100,12 @@ async def test_a_trap_resets_at_exactly_that_byte_of_the_answer(position):
     async with echo() as (proxy, got, _), client(proxy) as (reader, writer):
         proxy.trap = Trap(position=position, down=True, marker=b"HERE")
         writer.write(b"HERE")
-        received = b""
 
+        if position:
+            assert ANSWER[:position] == await reader.readexactly(position)
         with pytest.raises(ConnectionResetError):
-            while data := await reader.read(1):
-                received += data
-        assert (ANSWER[:position], b"HERE") == (received, bytes(got))
+            await reader.read()
+        assert b"HERE" == bytes(got)
 
 
 async def test_a_trap_spares_connections_without_its_marker():
@@ -187,7 +194,5 @@ async def test_a_partition_refuses_new_connections_and_cuts_old_ones():
 
         with pytest.raises(ConnectionResetError):
             await reader.read()
-        with pytest.raises(OSError, match=""):
-            async with client(proxy) as (other, sender):
-                sender.write(b"hello")
-                await other.readexactly(1)
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await ask_once(proxy)

@@ -25,13 +25,6 @@ __all__ = ["redis_binary", "redis_cluster", "redis_server"]
 
 WAIT_S = 20.0
 STREAM = stream_key(0)
-RUN = """
-import argparse, sys
-from korad.cli import ledger
-parser = argparse.ArgumentParser()
-ledger.add_parser(parser.add_subparsers())
-sys.exit(ledger.run(parser.parse_args(["ledger", "run", "--config", sys.argv[1]])))
-"""
 
 
 @pytest.fixture
@@ -133,7 +126,7 @@ async def test_a_consumer_that_is_killed_loses_and_doubles_nothing(redis, redis_
     number = 0
     for round_number in range(4):
         process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program
-            [sys.executable, "-c", RUN, str(config)],
+            [sys.executable, "-m", "korad", "ledger", "run", "--config", str(config)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -231,10 +224,10 @@ async def test_nothing_is_trimmed_that_another_group_has_not_done_with(redis, le
     ids = [entry_id for entry_id, _ in got[0][1]]
     async with consuming(ledger, redis, keep_s=0.0) as consumer:
         await until(lambda: consumer.status.booked == 1000)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.3)  # longer than a read waits
         kept = [await redis.xlen(STREAM)]
         await redis.xack(STREAM, "slow", *ids[:250])
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.3)  # longer than a read waits
         kept.append(await redis.xlen(STREAM))
         first = (await redis.xrange(STREAM, count=1))[0][0]
 
@@ -253,6 +246,21 @@ async def test_the_stream_keeps_events_for_a_while(redis, ledger):
         await until(lambda: consumer.status.trimmed >= 900)
 
     assert kept == 1000
+
+
+async def test_the_stream_keeps_no_more_than_memory_allows(redis, ledger, monkeypatch):
+    monkeypatch.setattr("korad.ledger.streams.KEPT_ENTRIES_MAX", 300)
+    for first in range(1, 1001, 100):
+        await apply(redis, *range(first, first + 100))
+        await asyncio.sleep(0.01)
+    async with consuming(ledger, redis, keep_s=3600.0) as consumer:
+        await until(lambda: consumer.status.trimmed >= 500)
+        await asyncio.sleep(0.1)
+        kept = await redis.xlen(STREAM)
+
+    # Whole nodes of a stream are trimmed, so there may be a hundred more.
+    assert 100 <= kept <= 500
+    assert booked(ledger) == list(range(1, 1001))
 
 
 async def test_what_a_dead_consumer_of_the_group_left_is_taken_over(redis, ledger, monkeypatch):

@@ -1,0 +1,200 @@
+"""`korad usage`, `export` and `invoice` on a ledger of their own."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import re
+from decimal import Decimal
+
+import orjson
+import pytest
+
+from korad.adapters.key_store import open_key_store
+from korad.cli import export, invoice, usage
+from korad.ledger.entries import milliseconds
+from tests.support.ledger import NOON_MS, an_entry, an_event, sqlite_ledger
+
+VERBS = {"usage": usage, "export": export, "invoice": invoice}
+
+
+@pytest.fixture
+def korad(tmp_path, capfdbinary, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("korad.cli.options.read_environment", dict)
+
+    def run(verb, *words):
+        parser = argparse.ArgumentParser(prog="korad")
+        VERBS[verb].add_parser(parser.add_subparsers())
+        try:
+            args = parser.parse_args([verb, *words, "--state-dir", str(tmp_path / "state")])
+            code = VERBS[verb].run(args)
+        except SystemExit as stop:
+            code = stop.code
+        out, err = capfdbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return run
+
+
+@pytest.fixture
+def booked(tmp_path):
+    """Book events of the key alice and of two that no store knows, and return their payloads."""
+    with open_key_store(tmp_path / "state") as store:
+        alice, _ = store.create("alice", now_s=1)
+    other_day = milliseconds("2026-11-30T23:59:59.999Z")
+    events = [
+        an_event(1, key_id=alice.key_id, billed=2**53 + 1, client_request_id="=1+1 ü"),
+        an_event(2, key_id=alice.key_id, team_id="tm_1", **{"gen_ai.request.model": "<o9>"}),
+        an_event(3, key_id="vk_gone", customer_id="cu_1", time_ms=other_day),
+        an_event(4, key_id=None),
+    ]
+    with sqlite_ledger(tmp_path / "state") as ledger:
+        ledger.add([an_entry(event, place) for place, event in enumerate(events, 1)], NOON_MS)
+    return [event.decode() for event in events]
+
+
+@pytest.fixture
+def empty(tmp_path):
+    sqlite_ledger(tmp_path / "state").close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("usage",),
+        ("export", "--format", "jsonl"),
+        ("invoice", "--key", "vk_1", "--month", "2026-11"),
+    ],
+)
+def test_without_a_ledger_there_is_a_hint(korad, words):
+    code, out, err = korad(*words)
+
+    assert (code, out) == (1, "")
+    assert err.startswith(f"korad {words[0]}: no ledger yet:")
+    assert "korad ledger run" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("usage", "--since", "yesterday"), "'yesterday' is neither 2026-11-01 nor"),
+        (("usage", "--since", "2026-11-02", "--until", "2026-11-02"), "--since must be before"),
+        (("export", "--format", "jsonl", "--until", "1800-01-01"), "before 1970"),
+        (("export", "--format", "focus", "--since", "2026-11-02T01:00:00Z"), "whole days"),
+        (("invoice", "--key", "vk_1", "--month", "2026-13"), "'2026-13' is not a month"),
+        (("usage", "--by", "moon"), "invalid choice"),
+    ],
+)
+@pytest.mark.usefixtures("empty")
+def test_wrong_usage_is_told(korad, words, told):
+    code, out, err = korad(*words)
+
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+@pytest.mark.usefixtures("booked")
+def test_an_unknown_key_is_told(korad):
+    code, _, err = korad("invoice", "--key", "nobody", "--month", "2026-11")
+
+    assert (code, err) == (
+        1, "korad invoice: no key has the id or name 'nobody'; see: korad keys list\n",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("booked")
+def test_usage_shows_exact_sums_by_the_names_of_keys(korad):
+    code, out, _ = korad("usage")
+    lines = out.splitlines()
+
+    assert code == 0
+    assert [line.split()[0] for line in lines] == ["KEY", "(no", "alice", "vk_gone", "total"]
+    assert "9007199.254742495" in lines[2]
+    assert lines[-1].split()[1] == "4"
+
+
+@pytest.mark.parametrize(
+    ("by", "groups"),
+    [
+        ("model", {"openai/gpt-4o": 3, "openai/<o9>": 1}),
+        ("day", {"2026-11-26": 3, "2026-11-30": 1}),
+        ("team", {None: 3, "tm_1": 1}),
+        ("customer", {None: 3, "cu_1": 1}),
+    ],
+)
+@pytest.mark.usefixtures("booked")
+def test_usage_is_grouped(korad, by, groups):
+    _, out, _ = korad("usage", "--by", by, "--json")
+
+    assert {each[by]: each["events"] for each in orjson.loads(out)} == groups
+
+
+@pytest.mark.usefixtures("booked")
+def test_usage_of_a_period_leaves_its_end_out(korad):
+    shown = [
+        sum(each["events"] for each in orjson.loads(korad("usage", "--json", *words)[1]))
+        for words in (
+            ("--until", "2026-11-30"),
+            ("--since", "2026-11-30"),
+            ("--until", "2026-11-30T23:59:59.999Z"),
+            ("--since", "2026-11-27T00:00:00+02:00"),
+        )
+    ]
+
+    assert shown == [3, 1, 3, 1]
+
+
+@pytest.mark.usefixtures("empty")
+def test_an_empty_ledger_has_no_usage(korad):
+    assert korad("usage") == (0, "No events in this period.\n", "")
+
+
+def test_jsonl_is_the_events_byte_for_byte(korad, booked):
+    code, out, _ = korad("export", "--format", "jsonl")
+
+    assert code == 0
+    assert out.splitlines() == [booked[0], booked[1], booked[3], booked[2]]
+
+
+@pytest.mark.usefixtures("booked")
+def test_csv_has_a_row_an_event_and_runs_no_formula(korad):
+    _, out, _ = korad("export", "--format", "csv", "--key", "alice")
+    rows = list(csv.DictReader(io.StringIO(out)))
+
+    assert [row["number"] for row in rows] == ["1", "2"]
+    assert rows[0]["billed_nano_usd"] == str(2**53 + 1)
+    assert rows[0]["client_request_id"] == "'=1+1 ü"
+    assert rows[1]["client_request_id"] == ""
+
+
+def test_focus_rows_come_to_what_is_billed(korad, booked):
+    _, out, _ = korad("export", "--format", "focus")
+    rows = list(csv.DictReader(io.StringIO(out)))
+
+    billed = sum(orjson.loads(event)["data"]["billed_nano_usd"] for event in booked)
+    assert sum(Decimal(row["BilledCost"]) for row in rows).scaleb(9) == billed
+    assert {row["SubAccountName"] for row in rows} == {"alice", ""}
+    assert {row["ChargeCategory"] for row in rows} == {"Usage", "Credit"}
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
+@pytest.mark.usefixtures("booked")
+def test_an_invoice_in_each_form(korad, form):
+    code, out, _ = korad("invoice", "--key", "alice", "--month", "2026-11", "--format", form)
+
+    assert code == 0
+    assert ("900719925" if form == "json" else "9007199.25") in out
+    assert ("4742495" if form == "json" else "0.004742495") in out
+    assert "<o9>" in out or "&lt;o9&gt;" in out
+    assert form != "html" or "<o9>" not in out
+
+
+@pytest.mark.usefixtures("booked")
+def test_an_invoice_without_requests_is_of_nothing(korad):
+    code, out, _ = korad("invoice", "--key", "alice", "--month", "2026-10")
+
+    assert code == 0
+    assert "No requests in this month." in out
+    assert re.search(r"^Due, net of tax, in USD +0\.00$", out, re.MULTILINE)
