@@ -193,7 +193,7 @@ class RedisLimiter:
         if reply.__class__ is list and reply[0] in (_GRANTED, _REFUSED, _HOLD_GONE):
             self._breaker(ask).succeeded()
             if reply[0] != _HOLD_GONE:
-                self._shadow(ask).forget()
+                self._shadow(ask).answered(ask.key_id, self._now_ns())
             late = self._late(ask).take_due(self._now_ns())
             if late is not None:
                 self._send_end(late, 0, drop=True)
@@ -228,7 +228,7 @@ class RedisLimiter:
         if hold is Hold.UNKNOWN:
             self._late(ask).begin(ask)
         amount = ask.amount_nano_usd
-        if not ask.fail_closed and self._shadow(ask).take(ask.key_id, amount):
+        if not ask.fail_closed and self._shadow(ask).take(ask.key_id, amount, self._now_ns()):
             self.counters["allowed_unchecked"] += 1
             return Admission(refusal=None, hold=hold, granted_nano_usd=amount)
         self.counters["refused_unavailable"] += 1
@@ -238,7 +238,8 @@ class RedisLimiter:
         return Admission(refusal=limits_unavailable(), hold=hold)
 
     def _grown_unchecked(self, ask: HoldRequest, extra_nano_usd: int) -> int:
-        allowed = not ask.fail_closed and self._shadow(ask).take(ask.key_id, extra_nano_usd)
+        now_ns = self._now_ns()
+        allowed = not ask.fail_closed and self._shadow(ask).take(ask.key_id, extra_nano_usd, now_ns)
         return extra_nano_usd if allowed else 0
 
 

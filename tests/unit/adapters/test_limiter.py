@@ -11,7 +11,7 @@ from korad.adapters.late_holds import WAIT_NS, LateHolds
 from korad.adapters.limit_plan import Plans
 from korad.adapters.limiter import RedisLimiter
 from korad.adapters.redis_errors import NotConnectedError, ReplyTimeoutError
-from korad.adapters.shadow_limits import KEYS_MAX, ShadowLimits
+from korad.adapters.shadow_limits import KEYS_MAX, QUIET_NS, ShadowLimits
 from korad.config.settings import LimitsSettings
 from korad.domain.limits import Budget, EntityLimits, Hold, HoldRequest, Limits, Reset
 
@@ -161,17 +161,20 @@ def test_a_refused_exchange_takes_back_what_it_may_have_taken():
 
 def test_exposure_ends_with_the_allowance_and_begins_anew_with_redis():
     pipeline = FakePipeline(NEVER_SENT)
-    made, _ = limiter(pipeline, exposure_nano_usd=250)
+    made, clock = limiter(pipeline, exposure_nano_usd=250)
     of_another_key = ask(key_id="vk_2")
 
     codes = [reserve(made, ask()).refusal for _ in range(3)]
 
     assert [None, None, "limits_unavailable"] == [error and error.code for error in codes]
     assert reserve(made, of_another_key).refusal is None
-    pipeline.reply = [0, 2, 2, 0]
-    reserve(made, ask())
-    pipeline.reply = NEVER_SENT
-    assert reserve(made, ask()).refusal is None
+    # Where Redis answers now and then, an answer must not renew what is spent in between.
+    for quiet_ns, refused in ((0, True), (QUIET_NS, True), (1, False)):
+        clock.now += quiet_ns
+        pipeline.reply = [0, 2, 2, 0]
+        reserve(made, ask())
+        pipeline.reply = NEVER_SENT
+        assert refused == (reserve(made, ask()).refusal is not None)
 
 
 def test_five_failures_open_the_breaker_and_one_request_a_second_tries():
@@ -309,8 +312,9 @@ def test_only_so_many_plans_and_keys_are_remembered(monkeypatch):
         plans.plan(ask(limits=(LIMITS[0],)))
     shadow = ShadowLimits(10)
     for number in range(KEYS_MAX):
-        assert shadow.take(f"vk_{number}", 1)
+        assert shadow.take(f"vk_{number}", 1, number)
 
     assert len(plans._plans) <= 10
-    assert not shadow.take("vk_one_more", 1)
-    assert shadow.take("vk_0", 1)
+    assert not shadow.take("vk_one_more", 1, KEYS_MAX)
+    assert shadow.take("vk_0", 1, KEYS_MAX)
+    assert shadow.take("vk_one_more", 1, KEYS_MAX + QUIET_NS)
