@@ -24,6 +24,8 @@ COUNT_MIN: Final = 20
 """Entries per stream and read: COUNT over all of them, but never fewer than this."""
 FIELD: Final = b"e"
 CLAIM_IDLE_MS: Final = 60_000
+KEPT_ENTRIES_MAX: Final = 100_000
+"""Per shard, however young: about 150 MB of Redis' memory."""
 
 
 def stream_key(shard: int) -> str:
@@ -34,9 +36,6 @@ def stream_key(shard: int) -> str:
 def seq_key(shard: int) -> str:
     """Return the name of the hash of the last numbers applied."""
     return f"kb:{{s{shard:02d}}}:seq"
-
-KEPT_ENTRIES_MAX: Final = 100_000
-"""Per shard, however young: about 150 MB of Redis' memory."""
 
 
 class Streams:

@@ -58,6 +58,11 @@ async def until(predicate):
         await asyncio.sleep(0.01)
 
 
+async def until_booked(folder, count):
+    with sqlite_ledger(folder) as ledger:
+        await until(lambda: len(booked(ledger)) >= count)
+
+
 async def pending(redis):
     return int((await redis.xpending(STREAM, GROUP))["pending"])
 
@@ -146,6 +151,27 @@ async def test_a_consumer_that_is_killed_loses_and_doubles_nothing(redis, redis_
         assert 0 < before
         assert booked(ledger) == list(range(1, number + 1))
         assert faults_of(ledger) == []
+
+
+async def test_a_consumer_that_is_told_to_end_books_what_is_there(redis, redis_server, tmp_path):
+    words = ["ledger", "run", "--config", str(tmp_path / "korad.toml")]
+    (tmp_path / "korad.toml").write_text(
+        f'state_dir = "{tmp_path}/books"\n[redis]\nurl = "{redis_server.url}"\n'
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "korad", *words, stderr=asyncio.subprocess.PIPE
+    )
+    begun = await process.stderr.readline()
+    await apply(redis, *range(1, 1001))
+    while not (tmp_path / "books" / "ledger.sqlite3-wal").exists():  # noqa: ASYNC110 - a file
+        await asyncio.sleep(0.01)
+    await until_booked(tmp_path / "books", 1)
+    process.terminate()
+    ended = await process.stderr.read()
+
+    assert b"booking events" in begun
+    assert await process.wait() == 0
+    assert b"booked 1000 events" in ended
 
 
 async def test_what_comes_again_after_redis_went_back_is_booked_once(

@@ -7,10 +7,13 @@ import asyncio
 import subprocess
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 import pytest
 
+from korad.adapters.embedded_redis import find_running
 from korad.adapters.redis_control import connect_control
 from korad.billing.frames import (
     KIND_EVENT,
@@ -85,7 +88,7 @@ async def consuming(folder, redis):
     with sqlite_ledger(folder) as ledger:
         consumer = LedgerConsumer(ledger, redis, 2, 3600.0)
         task = asyncio.create_task(consumer.run())
-        while not consumer.status.active:
+        while not consumer.status.active:  # noqa: ASYNC110 - it has no event for that
             await asyncio.sleep(0.01)
         yield
         consumer.stop()
@@ -214,24 +217,24 @@ def test_entries_kept_aside_and_another_content_are_told(korad, booked, redis_se
     assert "1 entries of the stream were no events" in out
 
 
-def test_the_audit_holds_while_events_come(booked, redis_server):
+def test_the_audit_holds_while_events_come(config, booked, redis_server):
     async def serve(redis):
         number = 10
         async with consuming(booked, redis):
-            words = ["-m", "korad", "audit", "--config", str(booked / "korad.toml")]
+            words = ["-m", "korad", "audit", "--config", str(config)]
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *words, stdout=subprocess.PIPE
             )
             while process.returncode is None:
                 await apply(redis, *range(number + 1, number + 21), shards=2)
                 number += 20
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0.02)
             assert process.stdout is not None
             return process.returncode, (await process.stdout.read()).decode(), number
 
     code, out, number = in_redis(redis_server, serve)
 
-    assert number > 50
+    assert number > 30
     assert out.splitlines()[-1] == "difference 0 nano-USD, 0 missing, 0 double"
     assert code == 0
 
@@ -275,3 +278,19 @@ def test_tail_follows_until_its_reader_leaves(config, booked, redis_server):
 
     assert lines[1] == an_event(11) + b"\n"
     assert (code, errors) == (141, b"")
+
+
+def test_with_korad_stopped_its_own_redis_is_started_and_stopped_again(capsys, monkeypatch):
+    monkeypatch.setattr("korad.cli.options.read_environment", dict)
+    with TemporaryDirectory(prefix="korad-") as folder:
+        write_journal(Path(folder), 1, 2)
+        sqlite_ledger(Path(folder)).close()
+        parser = argparse.ArgumentParser(prog="korad")
+        audit.add_parser(parser.add_subparsers())
+        code = audit.run(parser.parse_args(["audit", "--wait", "0", "--state-dir", folder]))
+        left = find_running(Path(folder))
+    out, err = capsys.readouterr()
+
+    assert (code, err, left) == (1, "", None)
+    assert "2 events are still under way" in out
+    assert out.splitlines()[-1] == "difference 0 nano-USD, 0 missing, 0 double"
