@@ -15,6 +15,9 @@ HOURS_KEPT = 24
 DAYS_KEPT = 30
 COMPLETION_TOKENS_DEFAULT = 1024
 """Expected of a model of which too little is known."""
+CHOICES_MAX = 1_024
+TOKENS_MAX = 100_000_000
+AMOUNT_MAX_NANO_USD = 10**15
 MODELS_MAX = 1024
 SIZES_KEPT = 64
 SIZES_LEAST = 16
@@ -134,9 +137,13 @@ def hold_sizes(  # noqa: PLR0913 - the terms of one product
             prompt_tokens, completion_tokens, input_pico_usd, output_pico_usd, margin_bp
         )
 
+    # Clients choose both: beyond this Redis could not add, and no budget would allow it.
+    choices = min(choices, CHOICES_MAX)
+    if max_tokens is not None:
+        max_tokens = min(max_tokens, TOKENS_MAX)
     likely = (expected_completion if max_tokens is None else max_tokens) * choices
     first = (slice_tokens if max_tokens is None else min(max_tokens, slice_tokens)) * choices
-    amount = cost(first if stream else likely)
+    amount = min(AMOUNT_MAX_NANO_USD, cost(first if stream else likely))
     least = amount if stream or max_tokens is not None else min(amount, cost(first))
     return HoldSizes(amount_nano_usd=amount, least_nano_usd=least, tokens=prompt_tokens + likely)
 
@@ -195,8 +202,9 @@ def budget_exceeded(entity: str | None = None, budget: Budget | None = None) -> 
         message = "A budget of this virtual key, its team or its customer is used up."
     else:
         message = (
-            f"The budget of {_named(entity)} is used up: {format_usd(budget.limit_nano_usd)} "
-            f"{_PERIODS[budget.reset]}, open requests included."
+            f"The budget of {_named(entity)} is used up, or has less left than this request may "
+            f"cost: {format_usd(budget.limit_nano_usd)} {_PERIODS[budget.reset]}, open requests "
+            "included. A request's max_tokens bounds what it may cost."
         )
     return ClientError(
         402,

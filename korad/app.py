@@ -108,7 +108,7 @@ class App:
         self._lookups: Counter[str] = Counter()
         self._books = open_books(
             settings.state_dir / JOURNAL_FOLDER,
-            load_machine(settings.state_dir),
+            load_machine(settings.state_dir / JOURNAL_FOLDER),
             slots=settings.server.inflight_max,
             shards=settings.redis.shards,
             segment_bytes=settings.billing.segment_bytes,

@@ -26,7 +26,7 @@ from korad.domain.limits import HoldRequest
 from korad.domain.money import Charge, divide_half_even
 from korad.domain.usage import Usage, UsageSource
 from korad.errors import ExchangeStateError, KoradError
-from korad.metering import settle_usage
+from korad.metering import settle_usage, tokens_so_far
 from korad.optimizer import LEVELS, PASSTHROUGH, Draft, OptimizedPrompt
 from korad.optimizer.chain import INLINE_KNOWN_BYTES_MAX
 from korad.optimizer.tokens import INLINE_BYTES_MAX, is_quick_to_count
@@ -70,14 +70,16 @@ class Exchange:
     __slots__ = (
         "_adjusted_line", "_body", "_charge", "_counted_completion", "_counted_sent",
         "_counts_deltas", "_draft", "_ended_ns", "_error_code", "_final", "_first_byte_ns", "_head",
-        "_optimized", "_optimized_tokens", "_original_tokens", "_realized_nano_usd",
-        "_reported", "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns", "_state", "_stored",
-        "_text", "_upstream_headers", "_upstream_request_id", "_usage", "counted_original",
-        "counted_prompt", "decoder", "destination", "key", "level", "margin_bp", "recording",
+        "_optimized", "_optimized_tokens", "_original_tokens", "_realized_nano_usd", "_reported",
+        "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns", "_state", "_stored", "_text",
+        "_upstream_headers", "_upstream_request_id", "_usage", "counted_original", "counted_prompt",
+        "decoder", "deltas_are_tokens", "destination", "key", "level", "margin_bp", "recording",
         "request", "request_id", "sent_request", "started_ms", "status", "wants_stream",
     )  # fmt: skip
 
-    def __init__(self, rooms: Rooms, request_id: str, *, now_ms: int, now_ns: int) -> None:
+    def __init__(  # noqa: PLR0915 - all that an exchange comes to know
+        self, rooms: Rooms, request_id: str, *, now_ms: int, now_ns: int
+    ) -> None:
         self.request_id = request_id
         self.started_ms = now_ms
         self._rooms = rooms
@@ -120,6 +122,8 @@ class Exchange:
         self.counted_original = 0
         self._counted_completion = 0
         self._counts_deltas = False
+        self.deltas_are_tokens: bool | None = None
+        """Whether the model is known to stream one token a delta; None: not known yet."""
         self._text = ""
         self._reported: Usage | None = None
         self._final = False
@@ -311,6 +315,7 @@ class Exchange:
         assert self.destination is not None
         assert self.request is not None
         if self.wants_stream and status < FIRST_ERROR_STATUS:
+            self.deltas_are_tokens = self._rooms.deltas.known(self.destination.target.model)
             self.decoder = self.destination.codec.open_stream(
                 self.sent_request, self.destination.target
             )
@@ -341,24 +346,23 @@ class Exchange:
             self._reported = decoder.usage
             self._final = decoder.finished
             if self.needs_count:
-                text = decoder.generated_text()
-                self._counts_deltas = self._deltas_count(decoder, text)
-                self._text = "" if self._counts_deltas else text
+                self._counts_deltas = self._deltas_count(decoder)
+                self._text = "" if self._counts_deltas else decoder.generated_text()
 
-    def _deltas_count(self, decoder: StreamDecoder, text: str) -> bool:
-        """Return whether the deltas are to be taken for tokens; `text` is (the end of) theirs."""
+    def _deltas_count(self, decoder: StreamDecoder) -> bool:
+        """Return whether the deltas are to be taken for tokens."""
         assert self.destination is not None
-        destination, deltas = self.destination, decoder.deltas
-        # A delta of several words is several tokens.
-        rule = destination.streams_tokens and len(text.split()) <= deltas
-        model = destination.target.model
-        return self._rooms.deltas.counts(model, deltas, decoder.chars, rule=rule)
+        destination = self.destination
+        return self._rooms.deltas.counts(
+            destination.target.model, decoder, rule=destination.codec.streams_tokens
+        )
 
-    @property
-    def deltas_are_tokens(self) -> bool | None:
-        """Whether the model is known to stream one token a delta; None: not known yet."""
+    def tokens_so_far(self) -> int:
+        """Return how many tokens of the answer came at least, without looking at its text."""
         assert self.destination is not None
-        return self._rooms.deltas.known(self.destination.target.model)
+        assert self.decoder is not None
+        rule = self.destination.codec.streams_tokens
+        return tokens_so_far(self.decoder, known=self.deltas_are_tokens, rule=rule)
 
     # ── counting, where no report came ───────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Protocol
 
 from korad.domain.usage import Usage, UsageSource
 
@@ -11,6 +12,8 @@ DELTAS_MIN = 8
 """A shorter answer says nothing about how a model streams."""
 _SLACK_TOKENS = 1
 """The end of the answer is a token to some providers."""
+CHARS_PER_TOKEN_MAX = 8
+"""More bytes a token are rare, in any script."""
 TOKEN_CHARS_MAX = 24
 """Longer deltas, on average, are several tokens each, whatever the dialect does as a rule."""
 
@@ -42,13 +45,35 @@ class DeltaRates:
         """Return what was learnt of the model; None before a complete answer was seen."""
         return self._models.get(model)
 
-    def counts(self, model: str, deltas: int, chars: int, *, rule: bool) -> bool:
-        """Return whether `deltas` (with `chars` of text in all) are to be taken for the tokens.
-
-        `rule` is what the dialect does as a rule.
-        """
+    def counts(self, model: str, generated: Generated, *, rule: bool) -> bool:
+        """Return whether deltas are to be taken for the tokens; `rule`: the dialect's are."""
         known = self._models.get(model)
-        return rule and chars <= TOKEN_CHARS_MAX * deltas if known is None else known
+        return rule and looks_like_tokens(generated) if known is None else known
+
+
+class Generated(Protocol):
+    """What came of an answer so far, as a `StreamDecoder` counts it."""
+
+    deltas: int
+    chars: int
+    spaces: int
+
+
+def looks_like_tokens(generated: Generated) -> bool:
+    """Return whether deltas are so short that each may be one token."""
+    deltas = generated.deltas
+    return generated.chars <= TOKEN_CHARS_MAX * deltas and generated.spaces <= deltas
+
+
+def tokens_so_far(generated: Generated, *, known: bool | None, rule: bool) -> int:
+    """Return how many tokens came at least, without their text: while it streams, or after a kill.
+
+    `known`: what was learnt of the model, `rule`: what the dialect does. A word is a token or more.
+    """
+    deltas = generated.deltas
+    if known or (known is None and rule and looks_like_tokens(generated)):
+        return deltas
+    return max(deltas, generated.spaces, generated.chars // CHARS_PER_TOKEN_MAX)
 
 
 def settle_usage(

@@ -89,11 +89,6 @@ class Billable(Protocol):
         """What its tokens cost."""
         ...
 
-    @property
-    def streams_tokens(self) -> bool:
-        """Whether a delta of its streams is one token, as a rule."""
-        ...
-
 
 class Books(Protocol):
     """Where a worker writes down what it has under way and what it has to bill."""
@@ -124,7 +119,6 @@ class Books(Protocol):
         started_ms: int,
         stream: bool,
         hold: bool,
-        deltas_are_tokens: bool | None,
     ) -> int:
         """Note that an exchange begins, before its upstream call; return its slot.
 
@@ -132,8 +126,8 @@ class Books(Protocol):
         """
         ...
 
-    def count(self, slot: int, deltas: int, chars: int) -> None:
-        """Note what is about to be passed on, in all."""
+    def count(self, slot: int, tokens: int) -> None:
+        """Note how many tokens are about to have been passed on, in all."""
         ...
 
     def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:

@@ -47,11 +47,6 @@ class Destination:
         """The model's name at the provider."""
         return self.target.model
 
-    @property
-    def streams_tokens(self) -> bool:
-        """Whether a delta of its streams is one token, as a rule."""
-        return self.codec.streams_tokens
-
 
 class Rooms:
     """What the steps of an exchange look things up in; owned by the composition root."""

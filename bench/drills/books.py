@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,7 +20,7 @@ from bench.drills.client import Call
 from bench.drills.provider import Entries
 from bench.drills.redis_server import RedisClient
 from bench.drills.server import INPUT_PICO_USD, MARGIN_BP, OUTPUT_PICO_USD
-from korad.billing.frames import SEGMENT_HEADER_BYTES, read_frame
+from korad.billing.frames import SEGMENT_HEADER_BYTES, CorruptFrameError, read_frame
 from korad.domain.event import Event, EventStatus, decode_event, parse_event_id
 
 PICO_PER_NANO = 1000
@@ -35,14 +35,27 @@ def price_nano_usd(input_tokens: int, output_tokens: int) -> int:
 
 
 def journal_payloads(state: Path) -> list[bytes]:
-    """Return every event in the journals of a state folder."""
-    payloads = []
-    for path in sorted(state.glob("journal/w*/e*.journal")):
-        data, at = path.read_bytes(), SEGMENT_HEADER_BYTES
-        while (frame := read_frame(data, at)) is not None:
-            payloads.append(frame.payload)
-            at = frame.end
-    return payloads
+    """Return every event in the journals of a state folder, up to where each segment is whole."""
+    return [
+        payload
+        for path in sorted(state.glob("journal/w*/e*.journal"))
+        for payload in _segment_payloads(path.read_bytes())
+    ]
+
+
+def _segment_payloads(data: bytes) -> Iterator[bytes]:
+    at = SEGMENT_HEADER_BYTES
+    while True:
+        try:
+            frame = read_frame(data, at)
+        except CorruptFrameError:
+            # A kill may end a write half-way: nothing stands behind it, and what it was the
+            # event of is told as interrupted. Damage would show as events in the ledger alone.
+            return
+        if frame is None:
+            return
+        yield frame.payload
+        at = frame.end
 
 
 def ledger_payloads(state: Path) -> list[bytes]:

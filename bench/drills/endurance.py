@@ -16,6 +16,8 @@ MIB = 1024 * 1024
 RSS_SLOPE_MIB_MAX = 1.0
 """A minute, over the second half: the first fills caches."""
 SAMPLE_S = 2.0
+LIVE_MS_MAX = 5.0
+"""A new connection and an answer from the loop that serves everybody else."""
 
 
 async def soak(order: Order, checks: Checks) -> None:
@@ -27,8 +29,13 @@ async def soak(order: Order, checks: Checks) -> None:
         samples: list[tuple[float, int, int]] = []
         loop = asyncio.get_running_loop()
         started = loop.time()
+        waits_ms = []
         while loop.time() < started + seconds:
-            await asyncio.sleep(SAMPLE_S)
+            for _ in range(4):
+                await asyncio.sleep(SAMPLE_S / 4)
+                asked = loop.time()
+                await asyncio.to_thread(stage.korad.get, "/livez")
+                waits_ms.append(1_000 * (loop.time() - asked))
             samples.append((loop.time() - started, *_held(stage)))
         await load.stop()
         half = [each for each in samples if each[0] >= seconds / 2]
@@ -39,6 +46,9 @@ async def soak(order: Order, checks: Checks) -> None:
             f"memory {samples[0][1] / MIB:.0f} -> {samples[-1][1] / MIB:.0f} MiB, descriptors "
             f"{samples[0][2]} -> {samples[-1][2]}, {len(stage.calls)} calls, {load.shed} shed"
         )
+        waits_ms.sort()
+        checks.tell(f"/livez answers in {waits_ms[int(0.99 * len(waits_ms))]:.1f} ms (p99)")
+        checks.at_most("ms until /livez answers, median", waits_ms[len(waits_ms) // 2], LIVE_MS_MAX)
         stayed = [call for call in stage.calls if call.left_s is None]
         checks.equal("failed requests", sum(not call.ok for call in stayed), note=why(stayed))
         await asyncio.sleep(1)
@@ -47,7 +57,7 @@ async def soak(order: Order, checks: Checks) -> None:
 
 
 async def rolling(order: Order, checks: Checks) -> None:
-    """SIGTERM one worker after another under load: no request may fail."""
+    """SIGTERM one worker after another, then korad itself beside its successor, under load."""
     async with scene(order, checks, workers=2) as stage:
         load = stage.load(rate=order.rate_of(60, 120), mix=Mix())
         load.start()
@@ -56,6 +66,8 @@ async def rolling(order: Order, checks: Checks) -> None:
                 await asyncio.sleep(0.5)
                 processes.send(victim, signal.SIGTERM)
                 await _replaced(stage, victim)
+        checks.equal("exit code beside the successor", await stage.korad.replace())
+        await asyncio.sleep(1)
         await load.stop()
         _check_failed(checks, stage.calls)
         code_before = await stage.settle(drain_max_s=10)

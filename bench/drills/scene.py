@@ -154,6 +154,7 @@ class Scene:
             check_stream(checks, connection, in_journal, shards, emptied=emptied)
         finally:
             connection.close()
+        checks.equal("tracebacks in korad's log", self.korad.log().count("Traceback"))
         code, out, err = await self.korad.verb("audit")
         checks.equal("korad audit: exit code", code, note=(out + err).decode()[-400:])
         return accounts

@@ -107,11 +107,26 @@ class Korad:
                 stderr=log,
                 start_new_session=True,
             )
+        self._listening.clear()
         async with asyncio.timeout(START_TIMEOUT_S):
             while len(self.worker_ids()) < self.workers or not self.is_ready():
                 if self._process.returncode is not None:
                     raise RuntimeError(f"korad ended at its start:\n{self.log()[-2000:]}")
                 await asyncio.sleep(0.02)
+
+    async def replace(self) -> int:
+        """Start another on the same port and state folder, then end this one; return its code."""
+        former = self._process
+        assert former is not None
+        await self.start()
+        former.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                return await former.wait()
+        except TimeoutError:
+            os.killpg(former.pid, signal.SIGKILL)
+            await former.wait()
+            return -9
 
     @property
     def process_id(self) -> int:

@@ -26,7 +26,7 @@ async def torn_journal(order: Order, checks: Checks) -> None:
     """Write a journal by real requests, then tear and damage copies of it."""
     async with scene(order, checks, workers=1, billing=SMALL) as stage:
         load = stage.load(mix=MIX)
-        await load.many(order.count(60, 300), at_once=8, adjust=lambda _: None)
+        await load.many(order.count(60, 200), at_once=8, adjust=lambda _: None)
         await load.stop()
         await stage.settle(drain_max_s=10)
         # Killed, the newest segment keeps its allocated size, as after a power cut.

@@ -18,8 +18,6 @@ from typing import Any
 
 from korad.adapters.contexts import ContextLog, KnownContext, context_of, read_contexts
 from korad.adapters.inflight import (
-    FLAG_DELTAS_ARE_NO_TOKENS,
-    FLAG_DELTAS_ARE_TOKENS,
     FLAG_HOLD,
     FLAG_STREAM,
     Inflight,
@@ -137,15 +135,21 @@ class Books:
         started_ms: int,
         stream: bool,
         hold: bool,
-        deltas_are_tokens: bool | None,
     ) -> int:
         """Take a slot and return its place. Raises ServerError: 503."""
+        try:
+            context = self._context(key, destination, margin_bp)
+        except OSError as error:
+            raise server_error(
+                503,
+                "korad has no disk space to write down what it would have to bill.",
+                "journal_full",
+                retry_after_s=_RETRY_AFTER_S,
+            ) from error
         flags = (FLAG_STREAM if stream else 0) | (FLAG_HOLD if hold else 0)
-        if deltas_are_tokens is not None:
-            flags |= FLAG_DELTAS_ARE_TOKENS if deltas_are_tokens else FLAG_DELTAS_ARE_NO_TOKENS
         try:
             return self._inflight.open(
-                context=self._context(key, destination, margin_bp).number,
+                context=context.number,
                 request_id=request_id,
                 client_request_id=client_request_id,
                 level=level,
@@ -157,9 +161,9 @@ class Books:
                 503, "korad has too much to do.", "overloaded", retry_after_s=1
             ) from None
 
-    def count(self, slot: int, deltas: int, chars: int) -> None:
-        """Note what is about to be passed on, in all."""
-        self._inflight.count(slot, deltas, chars)
+    def count(self, slot: int, tokens: int) -> None:
+        """Note how many tokens are about to have been passed on, in all."""
+        self._inflight.count(slot, tokens)
 
     def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
         """Note the counts of the prompt."""
@@ -189,7 +193,13 @@ class Books:
         All that end in one turn of the loop are written together: one system call for all, and code
         that has just run takes a third of the time.
         """
-        context = self._context(key, destination, margin_bp)
+        try:
+            context = self._context(key, destination, margin_bp)
+        except OSError:
+            # Only where nothing was opened before (a stored answer): nothing is billed for it.
+            _log.exception("the event of request %s could not be written", record.request_id)
+            then()
+            return
         pending = self._pending
         pending.append((record, context, hold, slot, then))
         if len(pending) == 1:
@@ -207,14 +217,22 @@ class Books:
                 # Its slot stays open: what it holds is told at the next start, as after a kill.
                 _log.exception("the event of request %s could not be written", record.request_id)
                 unwritten.add(slot)
-        written = self.journal.append(frames)
-        for _, _, _, slot, then in pending:
+        try:
+            written = self.journal.append(frames)
+        except Exception:  # noqa: BLE001 - answers are owed all the same
+            _log.exception("%d events could not be written", len(frames))
+            unwritten.update(slot for _, _, _, slot, _ in pending)
+            written = False
+        for record, _, _, slot, then in pending:
             if slot is not None and slot not in unwritten:
                 self._free(slot, written=written)
-            if self._strict:
+            if self._strict and written:
                 self.journal.when_synced(partial(self._from_thread, then))
-            else:
+                continue
+            try:
                 then()
+            except Exception:  # noqa: BLE001 - the others' answers are owed
+                _log.exception("what follows request %s's event failed", record.request_id)
 
     def _free(self, slot: int, *, written: bool) -> None:
         if written:
@@ -248,7 +266,6 @@ class Books:
                     model=destination.upstream_model,
                     price=destination.price,
                     margin_bp=margin_bp,
-                    streams_tokens=destination.streams_tokens,
                 )
             )
             found = self._by_parts[parts] = (key, destination, known)

@@ -6,6 +6,7 @@ a slot holds the line's number: so a killed worker's successor rates with the pr
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -27,8 +28,6 @@ class Context:
     party: Party
     price: Price
     margin_bp: int
-    streams_tokens: bool
-    """What the dialect's deltas are, as a rule."""
 
 
 @value
@@ -40,13 +39,7 @@ class KnownContext:
 
 
 def context_of(
-    key: VirtualKey,
-    *,
-    provider: str,
-    model: str,
-    price: Price,
-    margin_bp: int,
-    streams_tokens: bool,
+    key: VirtualKey, *, provider: str, model: str, price: Price, margin_bp: int
 ) -> Context:
     """Return the combination of a key with a destination."""
     return Context(
@@ -60,7 +53,6 @@ def context_of(
         ),
         price=price,
         margin_bp=margin_bp,
-        streams_tokens=streams_tokens,
     )
 
 
@@ -71,13 +63,14 @@ class ContextLog:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         self._known: dict[bytes, KnownContext] = {}
         self._lines = 0
+        self._bytes = 0
 
     def known(self, context: Context) -> KnownContext:
         """Return the combination as it is on the disk. Raises OSError."""
         line = msgspec.json.encode(context) + b"\n"
         known = self._known.get(line)
         if known is None:
-            os.write(self._descriptor, line)
+            self._append(line)
             known = KnownContext(
                 number=self._lines,
                 party=context.party,
@@ -88,16 +81,29 @@ class ContextLog:
             self._known[line] = known
         return known
 
+    def _append(self, line: bytes) -> None:
+        """Write a line, all of it or nothing: its number says what slots mean. Raises OSError."""
+        if os.write(self._descriptor, line) != len(line):
+            os.ftruncate(self._descriptor, self._bytes)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._bytes += len(line)
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)
 
 
-def read_contexts(path: Path) -> list[Context]:
-    """Return the combinations of a former start by number; a torn last line is left out."""
+def read_contexts(path: Path) -> list[Context | None]:
+    """Return the combinations of a former start by number, None for one that cannot be read."""
     decode = msgspec.json.Decoder(Context).decode
     try:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
-    return [decode(line) for line in lines[:-1]]
+    found: list[Context | None] = []
+    for line in lines[:-1]:
+        try:
+            found.append(decode(line))
+        except msgspec.MsgspecError:
+            found.append(None)
+    return found

@@ -6,17 +6,15 @@ call, and the pages are the kernel's, so a killed process leaves them as they we
 
     slot, 640 bytes
     0    u8   state: 0 free, 1 open
-    1    u8   flags: 1 stream, 2 a hold was asked for, 4 the prompt was sent,
-              8 a delta is known to be a token, 16 it is known not to be
+    1    u8   flags: 1 stream, 2 a hold was asked for, 4 the prompt was sent
     2    u16  length of the client's own request id
     4    u32  context: line of the contexts file
     8    u64  started, Unix milliseconds
-    16   u64  deltas
-    24   u64  characters of them
-    32   u64  prompt tokens counted, as sent; 0 before
-    40   u64  prompt tokens counted, as they came
-    48        request id, 36 bytes
-    84        level, 8 bytes, filled up with NUL
+    16   u64  completion tokens so far
+    24   u64  prompt tokens counted, as sent; 0 before
+    32   u64  prompt tokens counted, as they came
+    40        request id, 36 bytes
+    76        level, 8 bytes, filled up with NUL
     96        the client's own request id
 """
 
@@ -30,11 +28,10 @@ from struct import Struct
 from korad.domain.value import value
 
 SLOT_BYTES = 640
-_HEAD = Struct("<BBHIQQQQQ36s8s")
+_HEAD = Struct("<BBHIQQQQ36s8s")
 _HEAD_BYTES = 96
-_COUNTS = Struct("<QQ")
-_COUNTS_AT = 16
-_PROMPT_AT = 32
+_COUNT, _COUNT_AT = Struct("<Q"), 16
+_PROMPT, _PROMPT_AT = Struct("<QQ"), 24
 _FLAGS_AT = 1
 _FILE_HEADER = Struct("<8sIIQ")
 _MAGIC = b"KORADI1\n"
@@ -43,10 +40,8 @@ FILE_HEADER_BYTES = 64
 FLAG_STREAM = 1
 FLAG_HOLD = 2
 FLAG_SENT = 4
-FLAG_DELTAS_ARE_TOKENS = 8
-FLAG_DELTAS_ARE_NO_TOKENS = 16
 
-_pack_counts, _pack_head = _COUNTS.pack_into, _HEAD.pack_into
+_pack_count, _pack_prompt, _pack_head = _COUNT.pack_into, _PROMPT.pack_into, _HEAD.pack_into
 
 
 @value
@@ -61,9 +56,8 @@ class OpenSlot:
     stream: bool
     hold: bool
     sent: bool
-    deltas_are_tokens: bool | None
-    deltas: int
-    chars: int
+    tokens: int
+    """Of the answer, as far as it was passed on."""
     prompt_tokens: int
     original_tokens: int
 
@@ -112,20 +106,20 @@ class Inflight:
             start = at + _HEAD_BYTES
             page[start : start + len(caller)] = caller
         _pack_head(
-            page, at, 0, flags, len(caller), context, started_ms, 0, 0, 0, 0,
+            page, at, 0, flags, len(caller), context, started_ms, 0, 0, 0,
             request_id.encode(), b"" if level is None else level.encode(),
         )  # fmt: skip
         # Last: a slot is open only when all of it is there.
         page[at] = 1
         return at
 
-    def count(self, at: int, deltas: int, chars: int) -> None:
-        """Note what is about to be passed on, in all."""
-        _pack_counts(self._map, at + _COUNTS_AT, deltas, chars)
+    def count(self, at: int, tokens: int) -> None:
+        """Note how many tokens are about to have been passed on, in all."""
+        _pack_count(self._map, at + _COUNT_AT, tokens)
 
     def note_prompt(self, at: int, sent_tokens: int, original_tokens: int) -> None:
         """Note the counts of the prompt."""
-        _pack_counts(self._map, at + _PROMPT_AT, sent_tokens, original_tokens)
+        _pack_prompt(self._map, at + _PROMPT_AT, sent_tokens, original_tokens)
 
     def note_sent(self, at: int, *, sent: bool) -> None:
         """Note that the provider has (or has not) got the request."""
@@ -183,7 +177,7 @@ def read_open_slots(path: Path) -> tuple[int, list[OpenSlot]]:
 
 
 def _read_slot(data: bytes, at: int) -> OpenSlot:
-    (_, flags, length, context, started_ms, deltas, chars, prompt, original, request_id, level) = (
+    (_, flags, length, context, started_ms, tokens, prompt, original, request_id, level) = (
         _HEAD.unpack_from(data, at)
     )
     caller = data[at + _HEAD_BYTES : at + _HEAD_BYTES + length].decode("ascii", "replace")
@@ -196,13 +190,7 @@ def _read_slot(data: bytes, at: int) -> OpenSlot:
         stream=bool(flags & FLAG_STREAM),
         hold=bool(flags & FLAG_HOLD),
         sent=bool(flags & FLAG_SENT),
-        deltas_are_tokens=(
-            bool(flags & FLAG_DELTAS_ARE_TOKENS)
-            if flags & (FLAG_DELTAS_ARE_TOKENS | FLAG_DELTAS_ARE_NO_TOKENS)
-            else None
-        ),
-        deltas=deltas,
-        chars=chars,
+        tokens=tokens,
         prompt_tokens=prompt,
         original_tokens=original,
     )

@@ -150,24 +150,36 @@ class Journal:
             self._unsynced.append(self._stuck.popleft())
 
     def _rotate(self) -> bool:
-        """Make the reserve the segment in use; return False where there is no space for one."""
+        """Make the reserve the segment in use; return False where there is none to be had."""
         # Usually the thread has put one there; a burst may be faster.
         if self._reserve < 0 and not self._refill():
             return False
+        segment = self._segment + 1
+        name = f"e{self.producer.epoch:08d}-{segment:08d}.journal"
+        try:
+            os.pwrite(self._reserve, segment_header(self.producer, segment), 0)
+            (self.folder / RESERVE_FILE).rename(self.folder / name)
+        except OSError as error:
+            _log.error("the journal cannot take a new segment: %s", error.strerror)
+            self._no_space = True
+            os.close(self._reserve)
+            self._reserve = -1
+            return False
         if self._descriptor >= 0:
             self._retired.append(self._descriptor)
-        self._segment += 1
+        self._segment = segment
         self._descriptor, self._reserve = self._reserve, -1
-        os.pwrite(self._descriptor, segment_header(self.producer, self._segment), 0)
         self._at = SEGMENT_HEADER_BYTES
-        name = f"e{self.producer.epoch:08d}-{self._segment:08d}.journal"
-        (self.folder / RESERVE_FILE).rename(self.folder / name)
         self._wake.set()
         return True
 
     def _make_reserve(self) -> None:
         """Allocate the next segment. Raises OSError: no space."""
-        path = self.folder / RESERVE_FILE
+        self._install(self._allocated())
+
+    def _allocated(self) -> tuple[int, Path]:
+        """Allocate a segment under a name of its own; needs no lock. Raises OSError."""
+        path = self.folder / f"{RESERVE_FILE}.{threading.get_ident()}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             allocate(descriptor, self._segment_bytes)
@@ -175,6 +187,16 @@ class Journal:
             os.close(descriptor)
             path.unlink(missing_ok=True)
             raise
+        return descriptor, path
+
+    def _install(self, made: tuple[int, Path]) -> None:
+        """Put an allocated segment in reserve, under the lock. Raises OSError."""
+        descriptor, path = made
+        if self._reserve >= 0:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            return
+        path.rename(self.folder / RESERVE_FILE)
         self._reserve = descriptor
 
     # ── the thread ───────────────────────────────────────────────────────────────────────────
@@ -183,11 +205,8 @@ class Journal:
         retry_at = 0.0
         while not self._stopping:
             if self._reserve < 0:
-                if time.monotonic() >= retry_at:
-                    with self._lock:
-                        if self._reserve < 0 and not self._refill():
-                            retry_at = time.monotonic() + RESERVE_RETRY_S
-                        self._flush_stuck()
+                if time.monotonic() >= retry_at and not self._refill_beside():
+                    retry_at = time.monotonic() + RESERVE_RETRY_S
             elif not self._unsynced and not self._waiting and not self._retired:
                 self._asleep = True
                 self._wake.wait(RESERVE_RETRY_S)
@@ -197,6 +216,20 @@ class Journal:
             if not self._waiting:
                 time.sleep(SYNC_PAUSE_S)
         self._sync()
+
+    def _refill_beside(self) -> bool:
+        """Put a segment in reserve while the loop writes on; return whether there was space."""
+        try:
+            made = self._allocated()
+            with self._lock:
+                self._install(made)
+                self._no_space = False
+                self._flush_stuck()
+        except OSError as error:
+            _log.error("no disk space for the journal: %s", error.strerror)
+            self._no_space = True
+            return False
+        return True
 
     def _refill(self) -> bool:
         """Put a segment in reserve, under the lock; return whether there was disk space for it."""

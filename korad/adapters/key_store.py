@@ -6,7 +6,6 @@ only what changed since it last looked. Rows are never deleted: a revoked key st
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from korad.adapters.key_rows import (
 )
 from korad.adapters.key_rules import KeyTables, Row
 from korad.adapters.pepper import load_pepper, pepper_probe
+from korad.adapters.private_file import make_private_file
 from korad.domain.identity import VirtualKey
 from korad.domain.limits import Group
 
@@ -187,7 +187,7 @@ def open_key_store(state_dir: Path) -> SqliteKeyStore:
 def _open_database(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # SQLite gives the files it puts beside the database the database's own mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    make_private_file(path)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     db = sqlite3.connect(

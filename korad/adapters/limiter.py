@@ -198,7 +198,8 @@ class RedisLimiter:
             if late is not None:
                 self._send_end(late, 0, drop=True)
             return reply
-        self._breaker(ask).failed(self._now_ns())
+        if not _failed_within(reply):
+            self._breaker(ask).failed(self._now_ns())
         self.counters["breaker_opens"] = sum(breaker.opens for breaker in self._breakers)
         return None
 
@@ -247,10 +248,17 @@ def _hold_after(reply: object) -> Hold:
     """Return whether a hold may exist after an answer that is none."""
     if isinstance(reply, PipelineError):
         return Hold.UNKNOWN if reply.may_have_run else Hold.NONE
-    # A script that fails half-way leaves what it has written. Its error names the line; one of a
-    # server that does not run it at all (LOADING, CLUSTERDOWN, ...) has none to name.
-    failed_within = isinstance(reply, ReplyError) and "user_script" in str(reply)
-    return Hold.UNKNOWN if failed_within else Hold.NONE
+    # A script that fails half-way leaves what it has written.
+    return Hold.UNKNOWN if _failed_within(reply) else Hold.NONE
+
+
+def _failed_within(reply: object) -> bool:
+    """Return whether a script failed while it ran: Redis is well, the request is odd.
+
+    The error names the line; one of a server that does not run it at all (LOADING, CLUSTERDOWN,
+    OOM, ...) has none to name.
+    """
+    return isinstance(reply, ReplyError) and "user_script" in str(reply)
 
 
 def _ignore(_: object) -> None:

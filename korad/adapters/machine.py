@@ -1,4 +1,8 @@
-"""The machine's own name in events: made once per state folder."""
+"""The machine's own name in events: made once per folder of journals.
+
+It lies among them: who deletes the journals gets another name with them, for the numbers that were
+used under the old one must not be used again.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,14 @@ MACHINE_FILE = "machine"
 _NAME = re.compile(r"m[0-9a-f]{12}")
 
 
-def load_machine(state_dir: Path) -> str:
-    """Return "m" and 12 hex digits, the same for every start and process of this state folder.
+def load_machine(journal_dir: Path) -> str:
+    """Return "m" and 12 hex digits, the same for every start and process of these journals.
 
     Raises OSError, ValueError when the file holds something else.
     """
-    path = state_dir / MACHINE_FILE
+    path = journal_dir / MACHINE_FILE
     if not path.exists():
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        journal_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
             draft.write_text(f"m{secrets.token_hex(6)}\n")

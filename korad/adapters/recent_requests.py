@@ -63,6 +63,8 @@ class RecentRing:
                 )
             )
             size = len(json)
+            if size > RECORD_BYTES - _LENGTH_BYTES:
+                return
         at = _slot(record.request_id) * RECORD_BYTES
         # One copy; a reader in another process that meets half of it sees broken JSON.
         self._own[at : at + _LENGTH_BYTES + size] = size.to_bytes(_LENGTH_BYTES, "little") + json

@@ -13,16 +13,12 @@ from korad.billing.rating import rate, savings_nano_usd
 from korad.domain.event import decode_event
 from korad.domain.exchange import ExchangeRecord, Outcome
 from korad.domain.usage import Usage, UsageSource
-from korad.metering import TOKEN_CHARS_MAX
-
-CHARS_PER_TOKEN = 4
-"""Of text that nobody can count any more; rather too few tokens than too many for most texts."""
 
 _log = logging.getLogger("korad")
 
 
 def interrupted_records(
-    slots: Sequence[OpenSlot], contexts: Sequence[Context], told: Collection[str]
+    slots: Sequence[OpenSlot], contexts: Sequence[Context | None], told: Collection[str]
 ) -> Iterator[tuple[ExchangeRecord, Context, bool]]:
     """Yield the record, context and hold flag of each exchange whose event is still owed.
 
@@ -32,11 +28,11 @@ def interrupted_records(
     for slot in slots:
         if slot.request_id in told:
             continue
-        if slot.context >= len(contexts):
+        context = contexts[slot.context] if slot.context < len(contexts) else None
+        if context is None:
             # Only a power cut can lose the line that a slot refers to.
             _log.error("what request %s was about is lost; it is not billed", slot.request_id)
             continue
-        context = contexts[slot.context]
         yield _record(slot, context), context, slot.hold
 
 
@@ -45,7 +41,7 @@ def _record(slot: OpenSlot, context: Context) -> ExchangeRecord:
     if slot.sent:
         usage = Usage(
             prompt_tokens=slot.prompt_tokens,
-            completion_tokens=completion_tokens(slot, context),
+            completion_tokens=slot.tokens,
             source=UsageSource.COUNTED,
         )
         charge = rate(usage, context.price, context.margin_bp)
@@ -74,18 +70,6 @@ def _record(slot: OpenSlot, context: Context) -> ExchangeRecord:
         overhead_us=None,
         duration_us=0,
     )
-
-
-def completion_tokens(slot: OpenSlot, context: Context) -> int:
-    """Return what was generated before the kill.
-
-    The deltas where they are tokens, as a live exchange takes them (`DeltaRates`), else what their
-    text comes to, at least one a delta.
-    """
-    known = slot.deltas_are_tokens
-    if known is None:
-        known = context.streams_tokens and slot.chars <= TOKEN_CHARS_MAX * slot.deltas
-    return slot.deltas if known else max(slot.deltas, slot.chars // CHARS_PER_TOKEN)
 
 
 def request_ids_since(folder: Path, epoch: int) -> frozenset[str]:

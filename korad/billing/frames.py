@@ -69,7 +69,9 @@ def read_segment_header(data: bytes) -> tuple[Producer, int]:
 
 
 def encode_frame(number: int, shard: int, kind: int, payload: bytes) -> bytes:
-    """Return the bytes of one frame."""
+    """Return the bytes of one frame. Raises ValueError for a payload too long to be read."""
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise ValueError(f"a payload of {len(payload)} bytes is too long")
     checked = _CHECKED.pack(number, shard, kind)
     return HEADER.pack(len(payload), crc32(payload, crc32(checked)), number, shard, kind) + payload
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from korad.config.credentials import referenced_variable
+from korad.config.credentials import referenced_variable, resolve_credential
 from korad.config.demo import demo_settings
 from korad.config.known_providers import KNOWN_BY_NAME, base_url_variable, key_variable
 from korad.config.model_tables import read_aliases, read_prices
@@ -27,6 +27,7 @@ from korad.config.settings import (
     Settings,
 )
 from korad.config.sources import default_state_dir, expand_folder, find_config_file, read_document
+from korad.domain.secret import Secret
 
 RESERVED_VARIABLES = frozenset({"KORAD_CONFIG"})
 """Variables with korad's prefix that are no settings."""
@@ -68,7 +69,8 @@ def load_settings(
     tables = _tables(document, file, problems)
     scalars = ScalarReader(given, environ, file=file, problems=problems).read_all(document, tables)
     rows = ProviderReader(environ, file=file, problems=problems).read_all(tables["providers"])
-    _check_variables(environ, tables["providers"], problems)
+    token = _admin_token(scalars.sections["admin"], environ, file, problems)
+    _check_variables(environ, tables["providers"], scalars.sections, problems)
     demo = scalars.top.get("demo", _nothing_configured(tables["providers"], environ))
     gateway = any(row.gateway for row in rows.enabled.values())
     aliases = read_aliases(
@@ -85,6 +87,7 @@ def load_settings(
         state_dir=scalars.top.get("state_dir") or default_state_dir(environ),
         config_file=file,
         **{name: record(**scalars.sections[name]) for name, record in _RECORDS.items()},
+        admin_token=token,
         providers=rows.enabled,
         aliases=aliases,
         prices=prices,
@@ -93,6 +96,26 @@ def load_settings(
         disabled=rows.disabled,
     )
     return demo_settings(settings, _NOWHERE, _NOWHERE) if demo else settings
+
+
+def _admin_token(
+    admin: Mapping[str, Any], environ: Mapping[str, str], file: Path | None, problems: Problems
+) -> Secret | None:
+    """Return the token of the admin API, and note where it is missing."""
+    if admin.get("listen") is None:
+        return None
+    reference = admin.get("token")
+    base = file.parent if file is not None else Path()
+    secret = None
+    try:
+        if reference is not None:
+            secret = resolve_credential(reference, environ, base).secret
+    except ValueError as error:
+        problems.add(f"admin.token {error}")
+        return None
+    if secret is None:
+        problems.add("admin.listen needs a token: set admin.token, and what it names, to one")
+    return secret
 
 
 def _early_state_dir(given: Mapping[str, object], environ: Mapping[str, str]) -> Path:
@@ -120,7 +143,10 @@ def _tables(
 
 
 def _check_variables(
-    environ: Mapping[str, str], provider_tables: Mapping[str, Any], problems: Problems
+    environ: Mapping[str, str],
+    provider_tables: Mapping[str, Any],
+    sections: Mapping[str, Mapping[str, Any]],
+    problems: Problems,
 ) -> None:
     """Note every variable with korad's prefix that means nothing: most are misspelt."""
     known = {variable for scalar in SCALARS for variable in scalar.variables} | RESERVED_VARIABLES
@@ -129,6 +155,10 @@ def _check_variables(
         referenced_variable(table.get("api_key"))
         for table in provider_tables.values()
         if isinstance(table, dict)
+    }
+    referenced |= {
+        referenced_variable(sections["keys"].get("pepper")),
+        referenced_variable(sections["admin"].get("token")),
     }
     for variable in sorted(environ):
         if variable.startswith("KORAD_") and variable not in known | referenced:

@@ -151,6 +151,8 @@ class Settings:
     keys: KeysSettings
     ledger: LedgerSettings
     admin: AdminSettings
+    admin_token: Secret | None
+    """What the callers of the admin API must send; None where there is none."""
     providers: dict[str, Provider]
     """Enabled rows by name. A row without a credential has `AuthScheme.NONE`, and vice versa."""
     aliases: dict[str, str]

@@ -6,6 +6,9 @@ from enum import Enum
 
 from korad.domain.value import Fact
 
+TIER_CHARS_MAX = 64
+"""A longer name of a service tier is cut off: records have no room for it."""
+
 
 class UsageSource(Enum):
     """Who says so: the provider's report, korad's count where none came, or the response cache."""

@@ -10,6 +10,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from korad.adapters.private_file import make_private_file
 from korad.ledger.schema import BOOK, TABLES
 
 BUSY_TIMEOUT_S: Final = 10.0
@@ -89,7 +90,7 @@ class SqliteDatabase:
             )
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            make_private_file(path)
         except OSError as error:
             raise LedgerUnavailableError(f"{path}: {error.strerror}") from error
         with self._errors():

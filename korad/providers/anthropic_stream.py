@@ -59,6 +59,7 @@ class AnthropicStream:
         "deltas",
         "error",
         "finished",
+        "spaces",
         "usage",
     )
 
@@ -85,6 +86,7 @@ class AnthropicStream:
         # Not yet counted
         self.deltas = 0
         self.chars = 0
+        self.spaces = 0
         self._text: list[str] = []
         self._text_chars = 0
 
@@ -229,6 +231,7 @@ class AnthropicStream:
         self._text.append(text)
         self._text_chars += len(text)
         self.chars += len(text)
+        self.spaces += text.count(" ")
         self.deltas += 1
 
     def _report(self, reported: ReportedUsage | None) -> None:

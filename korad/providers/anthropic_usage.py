@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from korad.domain.usage import Usage
+from korad.domain.usage import TIER_CHARS_MAX, Usage
 from korad.providers.anthropic_events import CacheCreation, OutputDetails, ReportedUsage
 
 _TIERS = {"standard": "default"}
@@ -54,7 +54,7 @@ def fold(reported: ReportedUsage) -> Usage:
         cache_write_tokens=written,
         cache_write_1h_tokens=lifetimes.ephemeral_1h_input_tokens,
         reasoning_tokens=details.thinking_tokens,
-        service_tier=None if tier is None else _TIERS.get(tier, tier),
+        service_tier=None if tier is None else _TIERS.get(tier, tier)[:TIER_CHARS_MAX],
     )
 
 

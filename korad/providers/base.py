@@ -55,6 +55,8 @@ class StreamDecoder(Protocol):
     """Pieces of generated text that came so far, empty ones apart."""
     chars: int
     """Their characters (or bytes), those already taken by `generated_text` included."""
+    spaces: int
+    """Blanks among them: a delta of several words is several tokens."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what the client gets for `chunk`: complete `data:` events, never `[DONE]`.

@@ -22,8 +22,17 @@ class OpenAIStream:
     """One streamed answer passed through event by event."""
 
     __slots__ = (
-        "_splitter", "_strip_usage", "_text", "_text_bytes", "_usual", "chars", "deltas", "error",
-        "finished", "usage",
+        "_splitter",
+        "_strip_usage",
+        "_text",
+        "_text_bytes",
+        "_usual",
+        "chars",
+        "deltas",
+        "error",
+        "finished",
+        "spaces",
+        "usage",
     )  # fmt: skip
 
     def __init__(self, *, strip_usage: bool) -> None:
@@ -35,6 +44,7 @@ class OpenAIStream:
         self._usual = UsualEvent()
         self.deltas = 0
         self.chars = 0
+        self.spaces = 0
         self._text: list[bytes] = []
         self._text_bytes = 0
 
@@ -49,6 +59,7 @@ class OpenAIStream:
                     self._text.append(text)
                     self._text_bytes += len(text)
                     self.chars += len(text)
+                    self.spaces += text.count(b" ")
                     self.deltas += 1
                 return chunk
         return self._feed_unusual(chunk)
@@ -121,4 +132,5 @@ class OpenAIStream:
                 self._text.append(piece)
                 self._text_bytes += len(piece)
                 self.chars += len(piece)
+                self.spaces += piece.count(b" ")
                 self.deltas += 1

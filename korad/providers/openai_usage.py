@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from korad.domain.usage import Usage
+from korad.domain.usage import TIER_CHARS_MAX, Usage
 
 TOKENS_MAX = 1_000_000_000
 """No answer has more; a report that says so is no report."""
@@ -29,7 +29,7 @@ class ReportedUsage(msgspec.Struct, gc=False):
     """The members of a `usage` object that set the price."""
 
     prompt_tokens: Count
-    completion_tokens: Count = 0
+    completion_tokens: Count
     prompt_cache_hit_tokens: Count | None = None
     """DeepSeek reports its cache hits beside the details."""
     prompt_tokens_details: _PromptDetails | None = None
@@ -65,26 +65,27 @@ def typed_usage(reported: ReportedUsage, service_tier: str | None) -> Usage:
         reasoning_tokens=completion.reasoning_tokens,
         audio_prompt_tokens=prompt.audio_tokens,
         audio_completion_tokens=completion.audio_tokens,
-        service_tier=service_tier,
+        service_tier=None if service_tier is None else service_tier[:TIER_CHARS_MAX],
     )
 
 
 def lenient_usage(reported: dict[str, Any], service_tier: object) -> Usage | None:
     """Return usage from a report whose members may be missing or of odd types."""
     counts = {name: value for name, value in reported.items() if _is_count(value)}
-    if "prompt_tokens" not in counts:
+    if "prompt_tokens" not in counts or "completion_tokens" not in counts:
+        # Half a report would bill the other half at nothing: it is counted instead.
         return None
     details = _counts_of(reported.get("prompt_tokens_details"))
     completion = _counts_of(reported.get("completion_tokens_details"))
     return Usage(
         prompt_tokens=counts["prompt_tokens"],
-        completion_tokens=counts.get("completion_tokens", 0),
+        completion_tokens=counts["completion_tokens"],
         cached_prompt_tokens=details.get("cached_tokens", counts.get("prompt_cache_hit_tokens")),
         cache_write_tokens=details.get("cache_write_tokens"),
         reasoning_tokens=completion.get("reasoning_tokens"),
         audio_prompt_tokens=details.get("audio_tokens"),
         audio_completion_tokens=completion.get("audio_tokens"),
-        service_tier=service_tier if isinstance(service_tier, str) else None,
+        service_tier=service_tier[:TIER_CHARS_MAX] if isinstance(service_tier, str) else None,
     )
 
 

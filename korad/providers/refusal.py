@@ -7,6 +7,7 @@ import re
 from korad.errors import UpstreamRefused
 
 MESSAGE_CHARS_MAX = 2_000
+CODE_CHARS_MAX = 200
 
 # Providers quote (parts of) the key they were given: "Incorrect API key provided: sk-pr***cdef".
 # What only begins like one ("skipping", "Bearer authentication") is somebody's words.
@@ -46,7 +47,7 @@ def refusal(
         status,
         _CREDENTIAL.sub(_masked, text),
         kind=kind or _KIND_OF_STATUS.get(status, "upstream_error"),
-        code=code,
+        code=None if code is None else code[:CODE_CHARS_MAX],
         param=param,
     )
 

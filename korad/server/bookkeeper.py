@@ -18,6 +18,7 @@ import uvloop
 from korad.adapters.books_opening import adopt_orphans
 from korad.adapters.books_source import BooksSource, BooksUnreachableError, ShardBooks
 from korad.adapters.embedded_redis import EmbeddedRedisError, ensure_server
+from korad.adapters.key_stores import open_keys
 from korad.adapters.machine import load_machine
 from korad.adapters.metrics import MetricsPage
 from korad.adapters.redis_books import RedisBooks
@@ -33,6 +34,7 @@ from korad.ledger.database import LedgerError
 from korad.ledger.opening import LEDGER_FILE, open_ledger
 from korad.ledger.store import Ledger
 from korad.ledger.sums import LedgerBooks
+from korad.web.admin import AdminServer
 
 LOCK_FILE = "bookkeeper.lock"
 RETRY_S = 1.0
@@ -71,12 +73,8 @@ class LedgerSource:
 
     def _read(self, shard: int, now_ms: int) -> ShardBooks:
         try:
-            while True:
-                before = self._books.checkpoints(shard)
-                sums = self._books.sums(shard, now_ms)
-                # Checkpoints only grow: the same again, and no event came in between.
-                if self._books.checkpoints(shard) == before:
-                    return ShardBooks(sums=sums, checkpoints=before)
+            sums, checkpoints = self._books.books(shard, now_ms)
+            return ShardBooks(sums=sums, checkpoints=checkpoints)
         except LedgerError as error:
             raise BooksUnreachableError(str(error)) from error
 
@@ -107,7 +105,7 @@ class _Bookkeeper:
         lock = await self._become_the_only_one()
         if lock is None:
             return
-        machine = load_machine(self._settings.state_dir)
+        machine = load_machine(self._journal_dir)
         told = await asyncio.to_thread(
             adopt_orphans,
             self._journal_dir,
@@ -120,13 +118,32 @@ class _Bookkeeper:
         if client is None:
             return
         ledgers = [ledger for ledger in (self._open_ledger(), self._open_ledger()) if ledger]
+        admin = self._admin(client, ledgers)
         try:
+            if admin is not None:
+                await admin.start()
             await self._keep(client, machine, ledgers)
         finally:
+            if admin is not None:
+                await admin.stop()
             for ledger in ledgers:
                 ledger.close()
             await client.aclose()
             os.close(lock)
+
+    def _admin(self, client: ControlClient, ledgers: list[Ledger]) -> AdminServer | None:
+        settings = self._settings
+        if settings.admin.listen is None or settings.admin_token is None:
+            return None
+        return AdminServer(
+            settings.admin.listen,
+            settings.admin_token,
+            state_dir=settings.state_dir,
+            open_keys=lambda: open_keys(settings),
+            ledger=ledgers[0] if ledgers else None,
+            redis=client,
+            shards=settings.redis.shards,
+        )
 
     async def _keep(self, client: ControlClient, machine: str, ledgers: list[Ledger]) -> None:
         settings = self._settings

@@ -14,11 +14,11 @@ class Allowance:
     """The hold of one exchange."""
 
     __slots__ = (
-        "_ask", "_extending", "_granted", "_limiter", "_margin_bp", "_prices", "_prompt_tokens",
-        "_slice_nano_usd", "_used_up", "hold",
+        "_ask", "_extending", "_granted", "_limiter", "_margin_bp", "_on_extended", "_prices",
+        "_prompt_tokens", "_slice_nano_usd", "_used_up", "hold", "is_behind",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its terms
         self,
         limiter: Limiter,
         ask: HoldRequest,
@@ -27,6 +27,7 @@ class Allowance:
         prices: tuple[int, int],
         margin_bp: int,
         slice_tokens: int,
+        on_extended: Callable[[], None],
     ) -> None:
         """`prices` are pico-USD per prompt and per completion token."""
         self._limiter = limiter
@@ -38,6 +39,9 @@ class Allowance:
         self._granted = 0
         self._extending = False
         self._used_up = False
+        self._on_extended = on_extended
+        self.is_behind = False
+        """More has come than was granted, and the question for more is not answered yet."""
         self.hold = Hold.UNKNOWN
         """Until the answer comes, a hold may exist: its event must end it."""
 
@@ -60,7 +64,10 @@ class Allowance:
             return cost < self._granted
         if not self._extending and cost + self._slice_nano_usd // 2 >= self._granted:
             self._extending = True
-            self._limiter.extend(self._ask, self._slice_nano_usd, self._extended)
+            # A burst may be far ahead of what was granted: ask for all of it, and a slice.
+            more = max(self._slice_nano_usd, cost + self._slice_nano_usd - self._granted)
+            self._limiter.extend(self._ask, more, self._extended)
+        self.is_behind = self._extending and cost > self._granted
         return True
 
     def cancel(self) -> None:
@@ -76,3 +83,6 @@ class Allowance:
         self._extending = False
         self._granted += by_nano_usd
         self._used_up = by_nano_usd <= 0
+        if self.is_behind:
+            self.is_behind = False
+            self._on_extended()

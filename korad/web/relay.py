@@ -27,8 +27,6 @@ from korad.wire.http1 import chunk, last_chunk
 
 FOLD_BYTES = 4_096
 """Generated text kept until it is counted."""
-CHARS_PER_TOKEN_MAX = 8
-"""More characters a token are rare: what a stream has cost so far is estimated from below."""
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """Longest non-streaming answer kept in memory until its usage is known."""
 
@@ -51,9 +49,8 @@ class Relay:
 
     __slots__ = (
         "_allowance", "_body", "_body_bytes", "_chunked", "_client", "_close", "_count", "_drains",
-        "_exchange",
-        "_failure", "_folds", "_handle", "_head_sent", "_held", "_settled", "_shell", "_slot",
-        "_waiting_for_count", "deadline",
+        "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held", "_settled", "_shell",
+        "_slot", "_stalled", "_waiting_for_count", "deadline",
     )  # fmt: skip
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
@@ -72,6 +69,8 @@ class Relay:
         self._waiting_for_count = False
         self._folds = 0
         self._settled = False
+        self._stalled = False
+        """Whether the client does not keep up."""
         self._allowance: Allowance | None = None
         """What a key with limits may spend."""
         self._slot: int | None = None
@@ -109,12 +108,19 @@ class Relay:
 
     def pause(self) -> None:
         """Read no more from the provider: the client does not keep up."""
+        self._stalled = True
         if self._handle is not None and not self._settled:
             self._handle.pause(self)
 
     def resume(self) -> None:
         """Read on."""
-        if self._handle is not None:
+        self._stalled = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read from the provider unless the client, or its budget, does not keep up."""
+        behind = self._allowance is not None and self._allowance.is_behind
+        if self._handle is not None and not self._stalled and not behind:
             self._handle.resume(self)
 
     # ── the provider's socket says (upstream.Listener) ───────────────────────────────────────
@@ -178,13 +184,16 @@ class Relay:
     def _pass_on(self, decoder: StreamDecoder, events: bytes) -> None:
         """Pass a stream's events on, once they are counted."""
         if self._slot is not None:
+            exchange, allowance = self._exchange, self._allowance
+            tokens = decoder.deltas if exchange.deltas_are_tokens else exchange.tokens_so_far()
             # Before it is passed on: a kill in between must not forget what the client got.
-            self._count(self._slot, decoder.deltas, decoder.chars)
-        if self._allowance is not None and not self._allowance.covers(
-            max(decoder.deltas, decoder.chars // CHARS_PER_TOKEN_MAX)
-        ):
-            self._cut_short(events)
-            return
+            self._count(self._slot, tokens)
+            if allowance is not None:
+                if not allowance.covers(tokens):
+                    self._cut_short(events)
+                    return
+                if allowance.is_behind and self._handle is not None:
+                    self._handle.pause(self)
         recording = self._exchange.recording
         if recording is not None:
             recording.take(events)
@@ -319,6 +328,7 @@ class Relay:
             prices=exchange.token_prices,
             margin_bp=exchange.margin_bp,
             slice_tokens=shell.slice_tokens,
+            on_extended=self._read_on,
         )
         # Before the question: were we killed in between, the slot's event would end the hold.
         self._open_slot(hold=True)
@@ -351,7 +361,6 @@ class Relay:
             started_ms=exchange.started_ms,
             stream=exchange.wants_stream,
             hold=hold,
-            deltas_are_tokens=exchange.deltas_are_tokens,
         )
 
     def _begin_drain(self, handle: Handle) -> bool:

@@ -177,10 +177,9 @@ class World(RuleBasedStateMachine):
         self.slots.add(self.opened)
         return self.opened
 
-    def count(self, slot: int, deltas: int, chars: int) -> None:
+    def count(self, slot: int, tokens: int) -> None:
         assert slot in self.slots
-        assert chars >= deltas >= self.counted
-        self.counted = deltas
+        assert tokens >= 0
 
     def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
         assert slot in self.slots

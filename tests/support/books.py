@@ -29,7 +29,6 @@ class Somewhere:
     provider: Provider
     upstream_model: str
     price: Price
-    streams_tokens: bool
 
 
 PROVIDER = Provider(
@@ -45,7 +44,6 @@ DESTINATION = Somewhere(
     provider=PROVIDER,
     upstream_model="gpt-4o-mini",
     price=price_from_usd_per_mtok({"input": 2, "output": 4}),
-    streams_tokens=True,
 )
 KEY = VirtualKey(key_id="vk_1", name="one", digest=b"1" * 32)
 
@@ -95,7 +93,6 @@ def begin(
         started_ms=STARTED_MS,
         stream=stream,
         hold=hold,
-        deltas_are_tokens=None,
     )
 
 

@@ -1,0 +1,315 @@
+"""What the admin API does: one method per operation, named as in its OpenAPI document."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+import orjson
+from aiohttp import web
+
+from korad.adapters.key_changes import VirtualKeys
+from korad.adapters.redis_keys import ShardKeys
+from korad.admission import hour_of, periods, shard_of
+from korad.clock import unix_ns, unix_s
+from korad.domain.limits import Group, GroupKind, Limits
+from korad.errors import ClientError
+from korad.ledger.reports import Period, lines, payloads
+from korad.ledger.store import Ledger
+from korad.web.admin.fields import (
+    CUSTOMER_FIELDS,
+    KEY_FIELDS,
+    TEAM_FIELDS,
+    invalid_field,
+    read_fields,
+    show_group,
+    show_key,
+    show_limits,
+    usd_text,
+)
+from korad.web.admin.trail import Trail
+
+REQUESTS_MAX = 1_000
+TRAIL_STREAM = "ka:audit"
+_FIGURES = ("events", "input_tokens", "output_tokens", "cached_tokens", "saved_tokens")
+_BY = {"key": "key_id", "team": "team_id", "customer": "customer_id", "day": "day"}
+
+T = TypeVar("T")
+
+
+class Redis(Protocol):
+    """What is asked of Redis."""
+
+    def execute_command(self, *args: Any) -> Awaitable[Any]:
+        """Run a command."""
+        ...
+
+
+class Handlers:
+    """The operations. Stores and ledger are asked in one thread, in order."""
+
+    def __init__(
+        self,
+        open_keys: Callable[[], VirtualKeys],
+        trail: Trail,
+        ledger: Ledger | None,
+        redis: Redis,
+        *,
+        shards: int,
+    ) -> None:
+        self._open_keys = open_keys
+        self._keys: VirtualKeys | None = None
+        self._trail = trail
+        self._ledger = ledger
+        self._redis = redis
+        self._shards = shards
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="admin")
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(wait=True)
+        if self._keys is not None:
+            self._keys.close()
+
+    # ── keys ─────────────────────────────────────────────────────────────────────────────────
+
+    async def list_keys(self, _request: web.Request) -> Any:
+        """Return all keys, revoked ones too."""
+        keys = await self._in_store(lambda store: (store.list_keys(), store.hints()))
+        return {"data": [show_key(key, keys[1].get(key.key_id, "")) for key in keys[0]]}
+
+    async def create_key(self, request: web.Request) -> Any:
+        """Make a key; its secret is in this answer only."""
+        body = await _body(request)
+        changes = read_fields(body, KEY_FIELDS)
+        name = _required(changes, "name")
+        key, secret = await self._in_store(
+            lambda store: store.create(name, now_s=unix_s(), **changes)
+        )
+        await self._note(request, "keys.create", key.key_id, body)
+        hint = await self._in_store(lambda store: store.hint(key.key_id))
+        return {"key": secret.reveal(), **show_key(key, hint)}
+
+    async def get_key(self, request: web.Request) -> Any:
+        """Return one key."""
+        key = await self._key(request)
+        return show_key(key, await self._in_store(lambda store: store.hint(key.key_id)))
+
+    async def update_key(self, request: web.Request) -> Any:
+        """Change the fields that are named."""
+        key = await self._key(request)
+        body = await _body(request)
+        changes = read_fields(body, KEY_FIELDS)
+        changed = await self._in_store(lambda store: store.update(key.key_id, **changes))
+        await self._note(request, "keys.update", key.key_id, body)
+        return show_key(changed, await self._in_store(lambda store: store.hint(key.key_id)))
+
+    async def revoke_key(self, request: web.Request) -> Any:
+        """Refuse a key from now on; it stays in the list, inactive."""
+        key = await self._key(request)
+        changed = await self._in_store(lambda store: store.revoke(key.key_id))
+        await self._note(request, "keys.revoke", key.key_id, {})
+        return show_key(changed, await self._in_store(lambda store: store.hint(key.key_id)))
+
+    async def key_budget(self, request: web.Request) -> Any:
+        """Return what a key's budgets have left."""
+        key = await self._key(request)
+        return await self._left(key.key_id, key.account, key.own_limits)
+
+    # ── teams and customers ──────────────────────────────────────────────────────────────────
+
+    async def list_groups(self, request: web.Request) -> Any:
+        """Return all teams, or all customers."""
+        kind = _kind(request)
+        groups = await self._in_store(lambda store: store.list_groups(kind))
+        return {"data": [show_group(group) for group in groups]}
+
+    async def create_group(self, request: web.Request) -> Any:
+        """Make a team or a customer."""
+        kind, body = _kind(request), await _body(request)
+        changes = read_fields(body, _group_fields(kind))
+        name = _required(changes, "name")
+        group = await self._in_store(
+            lambda store: store.create_group(kind, name, now_s=unix_s(), **changes)
+        )
+        await self._note(request, f"{kind.value}s.create", group.group_id, body)
+        return show_group(group)
+
+    async def get_group(self, request: web.Request) -> Any:
+        """Return one team or customer."""
+        return show_group(await self._group(request))
+
+    async def update_group(self, request: web.Request) -> Any:
+        """Change the fields that are named, for all its keys at once."""
+        group, body = await self._group(request), await _body(request)
+        changes = read_fields(body, _group_fields(group.kind))
+        changed = await self._in_store(
+            lambda store: store.update_group(group.kind, group.group_id, **changes)
+        )
+        await self._note(request, f"{group.kind.value}s.update", group.group_id, body)
+        return show_group(changed)
+
+    async def group_budget(self, request: web.Request) -> Any:
+        """Return what the budgets of a team or customer have left."""
+        group = await self._group(request)
+        return await self._left(group.group_id, group.customer_id or group.group_id, group.limits)
+
+    # ── the books ────────────────────────────────────────────────────────────────────────────
+
+    async def usage(self, request: web.Request) -> Any:
+        """Return sums of a period, by key, team, customer, day or model."""
+        by = request.query.get("by", "key")
+        if by != "model" and by not in _BY:
+            raise invalid_field("by", "key, team, customer, day or model")
+        period = Period(since_ms=_moment(request, "since"), until_ms=_moment(request, "until"))
+        found = await self._in_ledger(lambda ledger: lines(ledger, period))
+        sums: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for line in found:
+            name = f"{line.provider}/{line.model}" if by == "model" else getattr(line, _BY[by])
+            for figure in (*_FIGURES, "cost_nano_usd", "billed_nano_usd", "savings_nano_usd"):
+                sums[name][figure] = sums[name].get(figure, 0) + getattr(line, figure)
+        return {
+            "data": [
+                {by: name or None, **figures, "billed_usd": usd_text(figures["billed_nano_usd"])}
+                for name, figures in sorted(sums.items())
+            ]
+        }
+
+    async def requests(self, request: web.Request) -> Any:
+        """Return the billing events of a period, oldest first."""
+        limit = request.query.get("limit", "100")
+        if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= REQUESTS_MAX:
+            raise invalid_field("limit", f"a whole number from 1 to {REQUESTS_MAX}")
+        period = Period(since_ms=_moment(request, "since"), until_ms=_moment(request, "until"))
+        key_id = request.query.get("key")
+
+        def read(ledger: Ledger) -> list[Any]:
+            found = islice(payloads(ledger, period, key_id), int(limit))
+            return [orjson.loads(payload) for payload in found]
+
+        return {"data": await self._in_ledger(read)}
+
+    async def one_request(self, request: web.Request) -> Any:
+        """Return the billing event of one request."""
+        request_id = request.match_info["id"]
+        sql = "SELECT payload FROM events WHERE request_id = ?"
+
+        def read(ledger: Ledger) -> list[tuple[Any, ...]]:
+            with ledger.lock:
+                return ledger.database.execute(sql, (request_id,))
+
+        found = await self._in_ledger(read)
+        if not found:
+            raise _not_found("request")
+        return orjson.loads(found[0][0])
+
+    # ── inside ───────────────────────────────────────────────────────────────────────────────
+
+    async def _in_store(self, work: Callable[[VirtualKeys], T]) -> T:
+        def run() -> T:
+            if self._keys is None:
+                self._keys = self._open_keys()
+            return work(self._keys)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+
+    async def _in_ledger(self, work: Callable[[Ledger], T]) -> T:
+        ledger = self._ledger
+        if ledger is None:
+            raise ClientError(
+                404, "There is no ledger on this machine.", kind="invalid_request_error",
+                code="no_ledger",
+            )  # fmt: skip
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: work(ledger))
+
+    async def _key(self, request: web.Request) -> Any:
+        key = await self._in_store(lambda store: store.get(request.match_info["id"]))
+        if key is None:
+            raise _not_found("key")
+        return key
+
+    async def _group(self, request: web.Request) -> Group:
+        kind = _kind(request)
+        group = await self._in_store(lambda store: store.get_group(kind, request.match_info["id"]))
+        if group is None:
+            raise _not_found(kind.value)
+        return group
+
+    async def _left(self, entity: str, account: str, limits: Limits) -> Any:
+        """Return each budget with what was spent and is held of it."""
+        keys = ShardKeys(shard_of(account, self._shards))
+        now = periods(hour_of(unix_ns() // 1_000_000))
+        run = self._redis.execute_command
+        held = int(await run("HGET", keys.held, entity) or 0)
+        under_way = int(await run("HGET", keys.open, entity) or 0)
+        budgets = []
+        for budget, shown in zip(limits.budgets, show_limits(limits)["budgets"], strict=True):
+            spent = 0
+            for period in now.window(budget.reset):
+                spent += int(await run("HGET", keys.sums(period), entity) or 0)
+            left = max(0, budget.limit_nano_usd - spent - held)
+            budgets.append({**shown, "spent_nano_usd": spent, "left_nano_usd": left})
+        return {"id": entity, "held_nano_usd": held, "under_way": under_way, "budgets": budgets}
+
+    async def _note(
+        self, request: web.Request, action: str, target: str, changes: Mapping[str, Any]
+    ) -> None:
+        """Write a change to the trail, and tell Redis' readers of it if Redis is there."""
+
+        def write() -> bytes:
+            return self._trail.note(
+                action,
+                target,
+                changes,
+                remote=request.remote or "unix socket",
+                request_id=request["request_id"],
+                now_s=unix_s(),
+            )
+
+        line = await asyncio.get_running_loop().run_in_executor(self._thread, write)
+        request["trail"] = (TRAIL_STREAM, line)
+
+
+async def _body(request: web.Request) -> Any:
+    try:
+        return orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        raise invalid_field("the body", "JSON") from None
+
+
+def _required(changes: dict[str, Any], name: str) -> str:
+    if name not in changes:
+        raise invalid_field(name, "given")
+    return str(changes.pop(name))
+
+
+def _kind(request: web.Request) -> GroupKind:
+    return GroupKind(request.match_info["kind"].removesuffix("s"))
+
+
+def _group_fields(kind: GroupKind) -> Any:
+    return TEAM_FIELDS if kind is GroupKind.TEAM else CUSTOMER_FIELDS
+
+
+def _moment(request: web.Request, name: str) -> int | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1_000)
+    except (ValueError, OverflowError):
+        raise invalid_field(name, "a date or an RFC 3339 time") from None
+
+
+def _not_found(what: str) -> ClientError:
+    return ClientError(
+        404, f"There is no such {what}.", kind="invalid_request_error", code="not_found"
+    )
