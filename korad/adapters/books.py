@@ -24,12 +24,8 @@ from korad.adapters.inflight import (
     NoFreeSlotError,
     read_open_slots,
 )
-from korad.adapters.journal import (
-    CONTEXTS_FILE,
-    INFLIGHT_FILE,
-    Journal,
-    next_epoch,
-)
+from korad.adapters.journal import Journal
+from korad.adapters.journal_folder import CONTEXTS_FILE, INFLIGHT_FILE, next_epoch
 from korad.adapters.recovery import interrupted_records, request_ids_since
 from korad.admission import shard_of
 from korad.billing.event_writer import EventWriter

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from korad.adapters.books import Books, CallSoon
 from korad.adapters.inflight import read_open_slots
-from korad.adapters.journal import INFLIGHT_FILE, JournalInUseError, lock_folder
+from korad.adapters.journal_folder import INFLIGHT_FILE, JournalInUseError, lock_folder
 
 WORKERS_MAX = 256
 SPARE_SLOTS = 64

@@ -17,7 +17,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 from korad.adapters.inflight import allocate
@@ -27,17 +26,9 @@ from korad.domain.event import Producer
 SYNC_PAUSE_S = 0.01
 """Group commit: what was written in this time is synced at once. The window of a power cut."""
 RESERVE_RETRY_S = 1.0
-LOCK_FILE = "lock"
-EPOCH_FILE = "epoch"
 RESERVE_FILE = "reserve"
-INFLIGHT_FILE = "inflight"
-CONTEXTS_FILE = "contexts"
 
 _log = logging.getLogger("korad")
-
-
-class JournalInUseError(Exception):
-    """Another process writes this journal."""
 
 
 class Journal:
@@ -283,30 +274,3 @@ class Journal:
         for descriptor in retired:
             os.close(descriptor)
         time.sleep(SYNC_PAUSE_S)
-
-
-def lock_folder(folder: Path) -> int:
-    """Return a descriptor that holds the folder's lock. Raises JournalInUseError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        flock(descriptor, LOCK_EX | LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise JournalInUseError(str(folder)) from None
-    return descriptor
-
-
-def next_epoch(folder: Path) -> int:
-    """Return the number of this start, on the disk before it is used. Call it under the lock."""
-    path = folder / EPOCH_FILE
-    known = [int(each.name[1:9]) for each in folder.glob("e*-*.journal")]
-    epoch = 1 + max([int(path.read_text())] if path.exists() else [0], default=0)
-    epoch = max([epoch, *(former + 1 for former in known)])
-    draft = path.with_suffix(".draft")
-    with draft.open("w") as file:
-        file.write(f"{epoch}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    return epoch

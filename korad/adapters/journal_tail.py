@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from fcntl import LOCK_NB, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
-from korad.adapters.journal import EPOCH_FILE, LOCK_FILE
+from korad.adapters.journal_folder import EPOCH_FILE, LOCK_FILE
 from korad.billing.frames import (
     HEADER_BYTES,
     PAYLOAD_BYTES_MAX,

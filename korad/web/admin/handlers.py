@@ -6,7 +6,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -16,15 +15,14 @@ from aiohttp import web
 from korad.adapters.key_changes import VirtualKeys
 from korad.adapters.redis_keys import ShardKeys
 from korad.admission import hour_of, periods, shard_of
+from korad.billing.periods import EVER
 from korad.clock import unix_ns, unix_s
-from korad.domain.limits import Group, GroupKind, Limits
+from korad.domain.limits import Group, Limits
 from korad.errors import ClientError
 from korad.ledger.reports import Period, lines, payloads
 from korad.ledger.store import Ledger
 from korad.web.admin.fields import (
-    CUSTOMER_FIELDS,
     KEY_FIELDS,
-    TEAM_FIELDS,
     invalid_field,
     read_fields,
     show_group,
@@ -32,10 +30,19 @@ from korad.web.admin.fields import (
     show_limits,
     usd_text,
 )
+from korad.web.admin.reading import (
+    CHANGE,
+    REQUEST_ID,
+    group_fields,
+    kind_of,
+    moment_of,
+    not_found,
+    read_body,
+    required,
+)
 from korad.web.admin.trail import Trail
 
 REQUESTS_MAX = 1_000
-TRAIL_STREAM = "ka:audit"
 _FIGURES = ("events", "input_tokens", "output_tokens", "cached_tokens", "saved_tokens")
 _BY = {"key": "key_id", "team": "team_id", "customer": "customer_id", "day": "day"}
 
@@ -85,9 +92,9 @@ class Handlers:
 
     async def create_key(self, request: web.Request) -> Any:
         """Make a key; its secret is in this answer only."""
-        body = await _body(request)
+        body = await read_body(request)
         changes = read_fields(body, KEY_FIELDS)
-        name = _required(changes, "name")
+        name = required(changes, "name")
         key, secret = await self._in_store(
             lambda store: store.create(name, now_s=unix_s(), **changes)
         )
@@ -103,7 +110,7 @@ class Handlers:
     async def update_key(self, request: web.Request) -> Any:
         """Change the fields that are named."""
         key = await self._key(request)
-        body = await _body(request)
+        body = await read_body(request)
         changes = read_fields(body, KEY_FIELDS)
         changed = await self._in_store(lambda store: store.update(key.key_id, **changes))
         await self._note(request, "keys.update", key.key_id, body)
@@ -125,15 +132,15 @@ class Handlers:
 
     async def list_groups(self, request: web.Request) -> Any:
         """Return all teams, or all customers."""
-        kind = _kind(request)
+        kind = kind_of(request)
         groups = await self._in_store(lambda store: store.list_groups(kind))
         return {"data": [show_group(group) for group in groups]}
 
     async def create_group(self, request: web.Request) -> Any:
         """Make a team or a customer."""
-        kind, body = _kind(request), await _body(request)
-        changes = read_fields(body, _group_fields(kind))
-        name = _required(changes, "name")
+        kind, body = kind_of(request), await read_body(request)
+        changes = read_fields(body, group_fields(kind))
+        name = required(changes, "name")
         group = await self._in_store(
             lambda store: store.create_group(kind, name, now_s=unix_s(), **changes)
         )
@@ -146,8 +153,8 @@ class Handlers:
 
     async def update_group(self, request: web.Request) -> Any:
         """Change the fields that are named, for all its keys at once."""
-        group, body = await self._group(request), await _body(request)
-        changes = read_fields(body, _group_fields(group.kind))
+        group, body = await self._group(request), await read_body(request)
+        changes = read_fields(body, group_fields(group.kind))
         changed = await self._in_store(
             lambda store: store.update_group(group.kind, group.group_id, **changes)
         )
@@ -166,7 +173,7 @@ class Handlers:
         by = request.query.get("by", "key")
         if by != "model" and by not in _BY:
             raise invalid_field("by", "key, team, customer, day or model")
-        period = Period(since_ms=_moment(request, "since"), until_ms=_moment(request, "until"))
+        period = Period(since_ms=moment_of(request, "since"), until_ms=moment_of(request, "until"))
         found = await self._in_ledger(lambda ledger: lines(ledger, period))
         sums: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for line in found:
@@ -185,7 +192,7 @@ class Handlers:
         limit = request.query.get("limit", "100")
         if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= REQUESTS_MAX:
             raise invalid_field("limit", f"a whole number from 1 to {REQUESTS_MAX}")
-        period = Period(since_ms=_moment(request, "since"), until_ms=_moment(request, "until"))
+        period = Period(since_ms=moment_of(request, "since"), until_ms=moment_of(request, "until"))
         key_id = request.query.get("key")
 
         def read(ledger: Ledger) -> list[Any]:
@@ -205,7 +212,7 @@ class Handlers:
 
         found = await self._in_ledger(read)
         if not found:
-            raise _not_found("request")
+            raise not_found("request")
         return orjson.loads(found[0][0])
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
@@ -231,14 +238,14 @@ class Handlers:
     async def _key(self, request: web.Request) -> Any:
         key = await self._in_store(lambda store: store.get(request.match_info["id"]))
         if key is None:
-            raise _not_found("key")
+            raise not_found("key")
         return key
 
     async def _group(self, request: web.Request) -> Group:
-        kind = _kind(request)
+        kind = kind_of(request)
         group = await self._in_store(lambda store: store.get_group(kind, request.match_info["id"]))
         if group is None:
-            raise _not_found(kind.value)
+            raise not_found(kind.value)
         return group
 
     async def _left(self, entity: str, account: str, limits: Limits) -> Any:
@@ -251,7 +258,7 @@ class Handlers:
         budgets = []
         for budget, shown in zip(limits.budgets, show_limits(limits)["budgets"], strict=True):
             spent = 0
-            for period in now.window(budget.reset):
+            for period in now.window(budget.reset) or (EVER,):
                 spent += int(await run("HGET", keys.sums(period), entity) or 0)
             left = max(0, budget.limit_nano_usd - spent - held)
             budgets.append({**shown, "spent_nano_usd": spent, "left_nano_usd": left})
@@ -268,48 +275,9 @@ class Handlers:
                 target,
                 changes,
                 remote=request.remote or "unix socket",
-                request_id=request["request_id"],
+                request_id=request[REQUEST_ID],
                 now_s=unix_s(),
             )
 
         line = await asyncio.get_running_loop().run_in_executor(self._thread, write)
-        request["trail"] = (TRAIL_STREAM, line)
-
-
-async def _body(request: web.Request) -> Any:
-    try:
-        return orjson.loads(await request.read())
-    except orjson.JSONDecodeError:
-        raise invalid_field("the body", "JSON") from None
-
-
-def _required(changes: dict[str, Any], name: str) -> str:
-    if name not in changes:
-        raise invalid_field(name, "given")
-    return str(changes.pop(name))
-
-
-def _kind(request: web.Request) -> GroupKind:
-    return GroupKind(request.match_info["kind"].removesuffix("s"))
-
-
-def _group_fields(kind: GroupKind) -> Any:
-    return TEAM_FIELDS if kind is GroupKind.TEAM else CUSTOMER_FIELDS
-
-
-def _moment(request: web.Request, name: str) -> int | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1_000)
-    except (ValueError, OverflowError):
-        raise invalid_field(name, "a date or an RFC 3339 time") from None
-
-
-def _not_found(what: str) -> ClientError:
-    return ClientError(
-        404, f"There is no such {what}.", kind="invalid_request_error", code="not_found"
-    )
+        request[CHANGE] = line

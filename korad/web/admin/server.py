@@ -30,11 +30,13 @@ from korad.ledger.database import LedgerError
 from korad.ledger.store import Ledger
 from korad.web.admin.handlers import Handlers
 from korad.web.admin.openapi import DOCUMENT
+from korad.web.admin.reading import CHANGE, REQUEST_ID
 from korad.web.admin.trail import Trail
 
 BODY_BYTES_MAX = 64 * 1024
 WRONG_TOKENS_MAX = 10
 """Per minute and listener; beyond it every wrong token is told to wait."""
+TRAIL_STREAM = "ka:audit"
 TOLD_MAX = 10_000
 """Changes kept in Redis; the trail has all of them."""
 _MINUTE_NS = 60_000_000_000
@@ -113,7 +115,7 @@ class AdminServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        request_id = request["request_id"] = f"adm_{secrets.token_hex(12)}"
+        request_id = request[REQUEST_ID] = f"adm_{secrets.token_hex(12)}"
         try:
             if request.path != "/livez":
                 self._authenticate(request)
@@ -162,11 +164,10 @@ class AdminServer:
 
     async def _tell(self, request: web.Request) -> None:
         """Tell Redis' readers of a change; the trail on the disk is what counts."""
-        if "trail" in request:
-            stream, line = request["trail"]
+        if CHANGE in request:
             with suppress(*UNAVAILABLE):
                 await self._redis.execute_command(
-                    "XADD", stream, "MAXLEN", "~", TOLD_MAX, "*", "e", line
+                    "XADD", TRAIL_STREAM, "MAXLEN", "~", TOLD_MAX, "*", "e", request[CHANGE]
                 )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from korad.adapters.books_opening import SPARE_SLOTS, adopt_orphans
 from korad.adapters.inflight import read_open_slots
-from korad.adapters.journal import JournalInUseError
+from korad.adapters.journal_folder import JournalInUseError
 from korad.adapters.recovery import frames_of
 from korad.admission import shard_of
 from korad.billing.frames import KIND_EVENT, KIND_EVENT_WITH_HOLD

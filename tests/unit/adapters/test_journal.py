@@ -10,7 +10,8 @@ import time
 import pytest
 
 from korad.adapters import journal as module
-from korad.adapters.journal import Journal, JournalInUseError, lock_folder, next_epoch
+from korad.adapters.journal import Journal
+from korad.adapters.journal_folder import JournalInUseError, lock_folder, next_epoch
 from korad.adapters.recovery import frames_of
 from korad.billing.frames import KIND_EVENT, encode_frame, read_segment_header
 from korad.domain.event import Producer

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from korad.adapters.journal import EPOCH_FILE, lock_folder
+from korad.adapters.journal_folder import EPOCH_FILE, lock_folder
 from korad.adapters.journal_tail import Tail, find_producers
 from korad.billing.frames import SEGMENT_HEADER_BYTES, encode_frame, segment_header
 from korad.domain.event import Producer

@@ -108,7 +108,12 @@ def test_a_grant_is_a_hold():
 @pytest.mark.parametrize(
     ("reply", "code", "says", "counter"),
     [
-        ([0, 1, 1, 0], "budget_exceeded", "key vk_1 is used up: $0.000001 per day", "budget"),
+        (
+            [0, 1, 1, 0],
+            "budget_exceeded",
+            "less left than this request may cost: $0.000001 per day",
+            "budget",
+        ),
         ([0, 1, 2, 0], "budget_exceeded", "$0.000005 in all", "budget"),
         ([0, 2, 2, 0], "concurrency_limited", "cu_1 may have 4", "concurrency"),
         ([0, 3, 1, 700], "request_limited", "vk_1 may make 60", "requests"),
