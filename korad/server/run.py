@@ -127,4 +127,6 @@ def banner(settings: Settings, *, has_keys: bool) -> str:
         lines.append(f"providers: {', '.join(sorted(settings.providers))}")
         if not has_keys:
             lines.append("no virtual key exists yet; create one:  korad keys create --name NAME")
+    if settings.redis.url is not None and settings.ledger.run != "on":
+        lines.append('events are booked where `korad ledger run` runs, or with ledger.run = "on"')
     return "\n".join(lines)
