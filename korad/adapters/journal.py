@@ -56,6 +56,8 @@ class Journal:
         self._asleep = False
         self._stopping = False
         self._no_space = False
+        self._retry_at = 0.0
+        """When disk space is asked for again."""
         self._lock = threading.Lock()
         self.sync_failures = 0
         self._make_reserve()
@@ -193,20 +195,27 @@ class Journal:
     # ── the thread ───────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
-        retry_at = 0.0
         while not self._stopping:
-            if self._reserve < 0:
-                if time.monotonic() >= retry_at and not self._refill_beside():
-                    retry_at = time.monotonic() + RESERVE_RETRY_S
-            elif not self._unsynced and not self._waiting and not self._retired:
-                self._asleep = True
+            try:
+                self._turn()
+            except Exception:  # noqa: BLE001 - logged; see below
+                # Without this thread nothing is synced and no space is made: it must go on.
+                _log.exception("the journal's thread met an error")
                 self._wake.wait(RESERVE_RETRY_S)
-                self._asleep = False
-                self._wake.clear()
-            self._sync()
-            if not self._waiting:
-                time.sleep(SYNC_PAUSE_S)
         self._sync()
+
+    def _turn(self) -> None:
+        if self._reserve < 0:
+            if time.monotonic() >= self._retry_at and not self._refill_beside():
+                self._retry_at = time.monotonic() + RESERVE_RETRY_S
+        elif not self._unsynced and not self._waiting and not self._retired:
+            self._asleep = True
+            self._wake.wait(RESERVE_RETRY_S)
+            self._asleep = False
+            self._wake.clear()
+        self._sync()
+        if not self._waiting:
+            time.sleep(SYNC_PAUSE_S)
 
     def _refill_beside(self) -> bool:
         """Put a segment in reserve while the loop writes on; return whether there was space."""
