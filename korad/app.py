@@ -225,14 +225,19 @@ class App:
 
     async def _keep_house(self) -> None:
         """Refresh keys, gauges and, after midnight UTC, prices."""
+        told = ""
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             try:
                 await self._watch.refresh()
                 await self._refresh_prices()
-            except Exception:  # noqa: BLE001 - logged below
+            except Exception as error:  # noqa: BLE001 - logged below
                 # A locked or unreadable store must not end the server: the keys stay as they are.
-                _log.exception("housekeeping failed; it is tried again")
+                if str(error) != told:
+                    told = str(error)
+                    _log.exception("housekeeping failed; it is tried again")
+            else:
+                told = ""
             self._note_gauges()
 
     async def _refresh_prices(self) -> None:

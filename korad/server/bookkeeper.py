@@ -56,6 +56,21 @@ def run_bookkeeper(
         runner.run(_Bookkeeper(settings, address, page, embedded=embedded).run())
 
 
+def has_bookkeeper(state_dir: Path) -> bool:
+    """Return whether a bookkeeper works on this state folder: another korad's, once ours ended."""
+    try:
+        descriptor = os.open(state_dir / JOURNAL_FOLDER / LOCK_FILE, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 class LedgerSource:
     """The ledger as the shipper asks it, in a thread."""
 

@@ -17,7 +17,7 @@ from korad.adapters.tokenizer import load_encode
 from korad.app import DEMO_KEY, App
 from korad.config import ConfigError, Settings, demo_settings
 from korad.domain.secret import Secret
-from korad.server.bookkeeper import run_bookkeeper
+from korad.server.bookkeeper import has_bookkeeper, run_bookkeeper
 from korad.server.demo import start_simulator
 from korad.server.sockets import bind, resolve
 from korad.server.supervisor import Job, Supervisor
@@ -48,7 +48,8 @@ def serve(settings: Settings) -> int:
         open_keys(settings).close()
         return _serve(settings, address, embedded=embedded)
     finally:
-        if redis is not None and redis.started:
+        # Whoever goes last ends it, whoever started it.
+        if redis is not None and not has_bookkeeper(settings.state_dir):
             redis.stop()
         if stop_demo is not None:
             stop_demo()
