@@ -221,7 +221,7 @@ def test_the_audit_holds_while_events_come(config, booked, redis_server):
     async def serve(redis):
         number = 10
         async with consuming(booked, redis):
-            words = ["-m", "korad", "audit", "--config", str(config)]
+            words = ["-m", "korad", "audit", "--wait", "60", "--config", str(config)]
             process = await asyncio.create_subprocess_exec(
                 sys.executable, *words, stdout=subprocess.PIPE
             )
