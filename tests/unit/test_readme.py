@@ -23,7 +23,7 @@ from korad.providers.anthropic import IGNORED, REFUSED
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-ARCHITECTURE_LINES_MAX = 190
+ARCHITECTURE_LINES_MAX = 195
 
 # Position of the code, and either the status itself or its position, in each maker of errors.
 MAKERS = {
@@ -182,8 +182,8 @@ def test_the_sample_holds_every_section_of_the_settings():
 @pytest.mark.parametrize("page", [README, ARCHITECTURE], ids=["readme", "architecture"])
 def test_every_file_that_a_page_names_exists(page):
     named = re.findall(r"(?<![\w/.])((?:korad/|scripts/)?[\w/]+\.(?:py|toml|json))\b", page)
-    # korad.toml is the reader's own.
-    named = [name for name in named if name != "korad.toml"]
+    # These are the reader's own, made by him or by korad.
+    named = [name for name in named if name not in {"korad.toml", "/admin/v1/openapi.json"}]
 
     assert named
     for name in named:
