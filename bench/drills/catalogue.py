@@ -41,6 +41,7 @@ DRILLS = (
     Drill("upstream", "the provider misbehaves in every way", upstream_faults.upstream_faults),
     Drill("disk", "the disk is full under load", disk_full.disk_full),
     Drill("torn", "journals cut and damaged anywhere", torn_journal.torn_journal),
+    Drill("torn-start", "a start on a journal that a kill cut short", torn_journal.torn_start),
     Drill("damaged", "a start on a damaged journal", torn_journal.damaged_start),
     Drill("clock", "the wall clock jumps", clock_jumps.clock_jumps),
     Drill("descriptors", "no descriptors left", exhaustion.few_descriptors),

@@ -205,7 +205,7 @@ class Tail:
     def _skip_damage(self, window_bytes: int) -> bool:
         """Go to the next intact frame, if there is one behind what is none; return whether."""
         data = os.pread(self._descriptor, window_bytes, self._at)
-        behind = _next_intact_frame(data)
+        behind = next_intact_frame(data)
         if behind is None:
             return False
         # Looked at again: it may have been written while it was read, the later bytes first.
@@ -286,7 +286,7 @@ def find_producers(journal_dir: Path) -> Iterator[tuple[Path, Producer]]:
             yield folder, producer
 
 
-def _next_intact_frame(data: bytes) -> int | None:
+def next_intact_frame(data: bytes) -> int | None:
     """Return where the next intact frame begins behind the first byte of `data`."""
     at = data.find(_PAYLOAD_BEGINS, HEADER_BYTES + 1)
     while at >= 0:

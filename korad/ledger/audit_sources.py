@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from korad.adapters.journal_tail import next_intact_frame
 from korad.billing.frames import (
     SEGMENT_HEADER_BYTES,
     CorruptFrameError,
+    Frame,
     read_frame,
     read_segment_header,
 )
@@ -56,9 +58,19 @@ class Journals:
 def _rows(data: bytes) -> Iterator[Row]:
     read_segment_header(data)
     at = SEGMENT_HEADER_BYTES
-    while (frame := read_frame(data, at)) is not None:
+    while (frame := _frame_at(data, at)) is not None:
         at = frame.end
         yield read_row(frame.payload, frame.shard)
+
+
+def _frame_at(data: bytes, at: int) -> Frame | None:
+    """Return a frame, None where they end: a kill may tear the last one."""
+    try:
+        return read_frame(data, at)
+    except CorruptFrameError:
+        if next_intact_frame(data[at:]) is not None:
+            raise
+        return None
 
 
 async def redis_books(redis: Client, shard: int) -> RedisBooks:

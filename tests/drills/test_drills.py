@@ -22,6 +22,7 @@ ROUNDS = {
     "departures": 200,
     "upstream": 1,
     "disk": None,
+    "torn-start": None,
     "damaged": None,
     "storm": None,
     "rolling": 1,
