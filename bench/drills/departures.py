@@ -13,7 +13,7 @@ from bench.drills.scene import Order, Scene, scene
 
 CLOSED_MS_MAX = 100.0
 MIX = Mix(streams=0.8, leaves=1.0, interval_ms=(0, 1, 2, 5), prompt_words=(3, 10, 40))
-AT_ONCE = 40
+AT_ONCE = 10
 
 
 async def departures(order: Order, checks: Checks) -> None:

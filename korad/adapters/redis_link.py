@@ -22,6 +22,7 @@ PAUSE_S_MOST = 1.0
 _STEADY_NS = 1_000_000_000
 """A connection that stood so long was a good one: the pauses begin anew."""
 _DOUBLINGS_MAX = 10
+_chance = random.Random()  # noqa: S311 - spreads load, keeps no secret
 
 
 @value
@@ -39,7 +40,7 @@ class PipelineLimits:
 def pause_s(failures: int) -> float:
     """Return how long to wait after so many failures in a row, with half of it left to chance."""
     most = min(PAUSE_S_MOST, PAUSE_S_LEAST * (1 << min(failures, _DOUBLINGS_MAX)))
-    return most * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret
+    return most * _chance.uniform(0.5, 1.0)
 
 
 class Link:

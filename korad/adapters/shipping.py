@@ -35,6 +35,7 @@ COUNTED = ("shipped", "duplicates", "gaps", "dropped_holds", "removed_segments")
 TRY_AGAIN = (RedisError, OSError, BooksUnreachableError, OtherShardsError)
 
 _by_shard = attrgetter("shard")
+_chance = random.Random()  # noqa: S311 - jitter
 _log = logging.getLogger("korad")
 
 
@@ -91,7 +92,7 @@ class Shipper:
                 await self._recover(error)
             except TRY_AGAIN as error:
                 self._note_down(error)
-            await self._sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            await self._sleep(pause_s * _chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
 
     async def drain(self, timeout_s: float) -> bool:
@@ -128,8 +129,7 @@ class Shipper:
         """Ship until something fails or the numbers are to be compared again."""
         loop = asyncio.get_running_loop()
         started = looked = loop.time()
-        kept_house = 0.0
-        idle_s = IDLE_MIN_S
+        kept_house, idle_s = 0.0, IDLE_MIN_S
         while not self._stopping.is_set() and loop.time() - started < COMPARE_S:
             if await self._ship_once():
                 idle_s = IDLE_MIN_S

@@ -94,7 +94,7 @@ class Books(RuleBasedStateMachine):
     def chunk(self, which, deltas):
         number = sorted(self.slots)[which % len(self.slots)]
         slot, before, hold = self.slots[number]
-        self.books.count(slot, before + deltas, 4 * (before + deltas))
+        self.books.count(slot, before + deltas)
         self.slots[number] = (slot, before + deltas, hold)
 
     @precondition(lambda self: self.slots)
