@@ -218,7 +218,8 @@ class Usd:
         if not usd.is_finite() or not 0 <= usd <= USD_MAX or usd.adjusted() < -_NANO_DECIMALS:
             raise ValueError(self.allowed)
         nano_usd = usd * NANO_USD_PER_USD
-        if nano_usd != int(nano_usd):
+        # The context rounds what has more digits than it: compared backwards, that shows.
+        if Decimal(int(nano_usd)).scaleb(-_NANO_DECIMALS) != usd:
             raise ValueError(self.allowed)
         return int(nano_usd)
 

@@ -90,6 +90,17 @@ def payloads(ledger: Ledger, period: Period, key_id: str | None = None) -> Itera
         yield payload
 
 
+def newest(ledger: Ledger, period: Period, count: int, key_id: str | None = None) -> list[str]:
+    """Return the last `count` events of a period as they stood in the stream, newest first."""
+    since, until = period.bounds
+    chosen: tuple[Any, ...] = () if key_id is None else (key_id,)
+    sql = (
+        "SELECT payload FROM events WHERE time_ms >= ? AND time_ms < ?"  # noqa: S608 - own words
+        f"{'' if key_id is None else ' AND key_id = ?'} ORDER BY time_ms DESC, entry DESC LIMIT ?"
+    )
+    return [payload for (payload,) in _query(ledger, sql, (since, until, *chosen, count))]
+
+
 def rows(
     ledger: Ledger, columns: tuple[str, ...], period: Period, key_id: str | None = None
 ) -> Iterator[tuple[Any, ...]]:

@@ -132,11 +132,12 @@ class _Bookkeeper:
         client = await self._connect()
         if client is None:
             return
-        ledgers = [ledger for ledger in (self._open_ledger(), self._open_ledger()) if ledger]
+        # One for the shipper, one for the consumer, one for the admin API: none waits for another.
+        opened = [self._open_ledger() for _ in range(3)]
+        ledgers = [ledger for ledger in opened if ledger is not None]
         admin = self._admin(client, ledgers)
         try:
-            if admin is not None:
-                await admin.start()
+            await self._start_admin(admin)
             await self._keep(client, machine, ledgers)
         finally:
             if admin is not None:
@@ -155,10 +156,19 @@ class _Bookkeeper:
             settings.admin_token,
             state_dir=settings.state_dir,
             open_keys=lambda: open_keys(settings),
-            ledger=ledgers[0] if ledgers else None,
+            ledger=ledgers[-1] if ledgers else None,
             redis=client,
             shards=settings.redis.shards,
         )
+
+    async def _start_admin(self, admin: AdminServer | None) -> None:
+        if admin is None:
+            return
+        try:
+            await admin.start()
+        except (OSError, ValueError) as error:
+            # Billing goes on: who manages keys can wait.
+            _log.error("the admin API does not start: %s", error)
 
     async def _keep(self, client: ControlClient, machine: str, ledgers: list[Ledger]) -> None:
         settings = self._settings

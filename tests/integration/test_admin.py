@@ -108,6 +108,7 @@ async def test_teams_and_customers_and_what_their_budgets_have_left(tmp_path, re
         _, key = await call("POST", "/admin/v1/keys", {"name": "bob", "team_id": team["id"]})
         assert (team["id"], acme["id"]) == (key["team_id"], key["customer_id"])
         with redis_server.client() as client:
+            client.set(ShardKeys(0).generation, "g:1")
             client.hset(ShardKeys(0).balance, team["id"], 3_000_000)
             client.hset(ShardKeys(0).held, team["id"], 500_000)
         _, left = await call("GET", f"/admin/v1/teams/{team['id']}/budget")

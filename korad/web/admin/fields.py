@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from korad.adapters.key_errors import InvalidKeyError, check_group_name, check_key_name
 from korad.auth import is_model_pattern
+from korad.clock import unix_s
 from korad.config.kinds import Choice, Kind, Margin, Usd, WholeNumber
 from korad.config.scalars import LEVELS
 from korad.domain.identity import VirtualKey
@@ -69,6 +71,18 @@ def _text(raw: Any, name: str) -> str:
     return raw
 
 
+def _name(check: Callable[[str], None]) -> Reader:
+    def read(raw: Any, name: str) -> str:
+        text = _text(raw, name)
+        try:
+            check(text)
+        except InvalidKeyError as error:
+            raise invalid_request(str(error), code="invalid_field", param=name) from None
+        return text
+
+    return read
+
+
 def _optional_text(raw: Any, name: str) -> str | None:
     return None if raw is None else _text(raw, name)
 
@@ -97,9 +111,12 @@ def _expiry(raw: Any, name: str) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(_text(raw, name))
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        expires_at_s = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         raise invalid_field(name, "an RFC 3339 time, or null") from None
+    if expires_at_s <= unix_s():
+        raise invalid_field(name, "in the future, or null")
+    return expires_at_s
 
 
 def _policy(raw: Any, name: str) -> bool:
@@ -114,6 +131,8 @@ def _budgets(raw: Any, name: str) -> tuple[Budget, ...]:
         if not {"usd"} <= each.keys() <= {"usd", "nano_usd", "reset"}:
             raise invalid_field(name, 'a list of {"usd": "50", "reset": "month"}')
         usd = _of(Usd(), optional=False)(each["usd"], f"{name}.usd")
+        if each.get("nano_usd", usd) != usd:
+            raise invalid_field(f"{name}.nano_usd", "what usd says, or left out")
         word = each.get("reset", Reset.NEVER.value)
         reset = _of(Choice(words=_RESETS), optional=False)(word, f"{name}.reset")
         budgets.append(Budget(limit_nano_usd=usd, reset=Reset(reset)))
@@ -137,7 +156,7 @@ def _limits(raw: Any, name: str) -> dict[str, Any]:
 
 
 KEY_FIELDS: dict[str, tuple[str, Reader]] = {
-    "name": ("name", _text),
+    "name": ("name", _name(check_key_name)),
     "level": ("level", _of(Choice(words=LEVELS))),
     "allowed_models": ("allowed_models", _names(is_model_pattern)),
     "allowed_providers": ("allowed_providers", _names(_is_provider)),
@@ -151,11 +170,12 @@ KEY_FIELDS: dict[str, tuple[str, Reader]] = {
     "limits": ("limits", _limits),
 }
 CUSTOMER_FIELDS: dict[str, tuple[str, Reader]] = {
-    "name": ("name", _text),
+    "name": ("name", _name(lambda text: check_group_name(text, "customer"))),
     "limits": ("limits", _limits),
 }
 TEAM_FIELDS: dict[str, tuple[str, Reader]] = {
-    **CUSTOMER_FIELDS,
+    "name": ("name", _name(lambda text: check_group_name(text, "team"))),
+    "limits": ("limits", _limits),
     "customer_id": ("customer_id", _optional_text),
 }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -17,9 +17,10 @@ from korad.adapters.redis_keys import ShardKeys
 from korad.admission import hour_of, periods, shard_of
 from korad.billing.periods import EVER
 from korad.clock import unix_ns, unix_s
+from korad.config.kinds import WholeNumber
 from korad.domain.limits import Group, Limits
-from korad.errors import ClientError
-from korad.ledger.reports import Period, lines, payloads
+from korad.errors import server_error
+from korad.ledger.reports import lines, newest
 from korad.ledger.store import Ledger
 from korad.web.admin.fields import (
     KEY_FIELDS,
@@ -35,10 +36,12 @@ from korad.web.admin.reading import (
     REQUEST_ID,
     group_fields,
     kind_of,
-    moment_of,
+    no_ledger,
     not_found,
+    period_of,
     read_body,
     required,
+    some,
 )
 from korad.web.admin.trail import Trail
 
@@ -46,6 +49,7 @@ REQUESTS_MAX = 1_000
 _FIGURES = ("events", "input_tokens", "output_tokens", "cached_tokens", "saved_tokens")
 _BY = {"key": "key_id", "team": "team_id", "customer": "customer_id", "day": "day"}
 
+_log = logging.getLogger("korad")
 T = TypeVar("T")
 
 
@@ -95,7 +99,7 @@ class Handlers:
         body = await read_body(request)
         changes = read_fields(body, KEY_FIELDS)
         name = required(changes, "name")
-        key, secret = await self._in_store(
+        key, secret = await self._change(
             lambda store: store.create(name, now_s=unix_s(), **changes)
         )
         await self._note(request, "keys.create", key.key_id, body)
@@ -111,15 +115,15 @@ class Handlers:
         """Change the fields that are named."""
         key = await self._key(request)
         body = await read_body(request)
-        changes = read_fields(body, KEY_FIELDS)
-        changed = await self._in_store(lambda store: store.update(key.key_id, **changes))
+        changes = some(read_fields(body, KEY_FIELDS))
+        changed = await self._change(lambda store: store.update(key.key_id, **changes))
         await self._note(request, "keys.update", key.key_id, body)
         return show_key(changed, await self._in_store(lambda store: store.hint(key.key_id)))
 
     async def revoke_key(self, request: web.Request) -> Any:
         """Refuse a key from now on; it stays in the list, inactive."""
         key = await self._key(request)
-        changed = await self._in_store(lambda store: store.revoke(key.key_id))
+        changed = await self._change(lambda store: store.revoke(key.key_id))
         await self._note(request, "keys.revoke", key.key_id, {})
         return show_key(changed, await self._in_store(lambda store: store.hint(key.key_id)))
 
@@ -141,7 +145,7 @@ class Handlers:
         kind, body = kind_of(request), await read_body(request)
         changes = read_fields(body, group_fields(kind))
         name = required(changes, "name")
-        group = await self._in_store(
+        group = await self._change(
             lambda store: store.create_group(kind, name, now_s=unix_s(), **changes)
         )
         await self._note(request, f"{kind.value}s.create", group.group_id, body)
@@ -154,8 +158,8 @@ class Handlers:
     async def update_group(self, request: web.Request) -> Any:
         """Change the fields that are named, for all its keys at once."""
         group, body = await self._group(request), await read_body(request)
-        changes = read_fields(body, group_fields(group.kind))
-        changed = await self._in_store(
+        changes = some(read_fields(body, group_fields(group.kind)))
+        changed = await self._change(
             lambda store: store.update_group(group.kind, group.group_id, **changes)
         )
         await self._note(request, f"{group.kind.value}s.update", group.group_id, body)
@@ -173,7 +177,7 @@ class Handlers:
         by = request.query.get("by", "key")
         if by != "model" and by not in _BY:
             raise invalid_field("by", "key, team, customer, day or model")
-        period = Period(since_ms=moment_of(request, "since"), until_ms=moment_of(request, "until"))
+        period = period_of(request)
         found = await self._in_ledger(lambda ledger: lines(ledger, period))
         sums: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for line in found:
@@ -188,16 +192,17 @@ class Handlers:
         }
 
     async def requests(self, request: web.Request) -> Any:
-        """Return the billing events of a period, oldest first."""
+        """Return the last billing events of a period, newest first."""
         limit = request.query.get("limit", "100")
-        if not limit.isascii() or not limit.isdigit() or not 0 < int(limit) <= REQUESTS_MAX:
-            raise invalid_field("limit", f"a whole number from 1 to {REQUESTS_MAX}")
-        period = Period(since_ms=moment_of(request, "since"), until_ms=moment_of(request, "until"))
+        try:
+            count = WholeNumber(least=1, most=REQUESTS_MAX).read_text(limit)
+        except ValueError:
+            raise invalid_field("limit", f"a whole number from 1 to {REQUESTS_MAX}") from None
+        period = period_of(request)
         key_id = request.query.get("key")
 
         def read(ledger: Ledger) -> list[Any]:
-            found = islice(payloads(ledger, period, key_id), int(limit))
-            return [orjson.loads(payload) for payload in found]
+            return [orjson.loads(payload) for payload in newest(ledger, period, count, key_id)]
 
         return {"data": await self._in_ledger(read)}
 
@@ -225,13 +230,15 @@ class Handlers:
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
+    async def _change(self, work: Callable[[VirtualKeys], T]) -> T:
+        # What cannot be written down is not done.
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._trail.open)
+        return await self._in_store(work)
+
     async def _in_ledger(self, work: Callable[[Ledger], T]) -> T:
         ledger = self._ledger
         if ledger is None:
-            raise ClientError(
-                404, "There is no ledger on this machine.", kind="invalid_request_error",
-                code="no_ledger",
-            )  # fmt: skip
+            raise no_ledger()
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, lambda: work(ledger))
 
@@ -253,6 +260,11 @@ class Handlers:
         keys = ShardKeys(shard_of(account, self._shards))
         now = periods(hour_of(unix_ns() // 1_000_000))
         run = self._redis.execute_command
+        if await run("GET", keys.generation) is None:
+            # Emptied, or being rebuilt: all sums would read 0, a budget of which nothing is spent.
+            raise server_error(
+                503, "The books in Redis have not begun.", "budgets_unavailable", retry_after_s=1
+            )
         held = int(await run("HGET", keys.held, entity) or 0)
         under_way = int(await run("HGET", keys.open, entity) or 0)
         budgets = []
@@ -279,5 +291,10 @@ class Handlers:
                 now_s=unix_s(),
             )
 
-        line = await asyncio.get_running_loop().run_in_executor(self._thread, write)
+        try:
+            line = await asyncio.get_running_loop().run_in_executor(self._thread, write)
+        except OSError as error:
+            # The change is made, and its answer may hold a secret that is shown only once.
+            _log.error("the trail lacks %s of %s: %s", action, target, error)
+            return
         request[CHANGE] = line

@@ -6,14 +6,15 @@ import hmac
 import logging
 import os
 import secrets
+import stat
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from redis.exceptions import RedisError
 
 from korad.adapters.key_changes import VirtualKeys
 from korad.adapters.key_errors import (
@@ -39,6 +40,8 @@ WRONG_TOKENS_MAX = 10
 TRAIL_STREAM = "ka:audit"
 TOLD_MAX = 10_000
 """Changes kept in Redis; the trail has all of them."""
+CLOSE_TIMEOUT_S = 1.0
+"""What is left of a request when korad stops gets this long."""
 _MINUTE_NS = 60_000_000_000
 _UNIX = "unix:"
 _log = logging.getLogger("korad")
@@ -66,7 +69,12 @@ class AdminServer:
         self._redis = redis
         self._handlers = Handlers(open_keys, Trail(state_dir), ledger, redis, shards=shards)
         self._wrong_ns: deque[int] = deque(maxlen=WRONG_TOKENS_MAX)
-        self._runner = web.AppRunner(self._application(), access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=CLOSE_TIMEOUT_S,
+        )
         self.port = 0
         """The port in use, 0 for a Unix socket."""
 
@@ -75,7 +83,7 @@ class AdminServer:
         await self._runner.setup()
         if self._listen.startswith(_UNIX):
             path = Path(self._listen.removeprefix(_UNIX))
-            path.unlink(missing_ok=True)  # noqa: ASYNC240 - at the start, once
+            _make_room(path)
             mask = os.umask(0o177)
             try:
                 await web.UnixSite(self._runner, str(path)).start()
@@ -124,7 +132,7 @@ class AdminServer:
             response = _error(error)
         except web.HTTPException as error:
             response = _error(_http_error(error))
-        except (KeyStoreError, LedgerError, *UNAVAILABLE) as error:
+        except (KeyStoreError, LedgerError, RedisError, *UNAVAILABLE) as error:
             response = _error(_store_error(error))
         except Exception:  # noqa: BLE001 - our bug: told without detail
             _log.exception("internal error in admin request %s", request_id)
@@ -165,10 +173,23 @@ class AdminServer:
     async def _tell(self, request: web.Request) -> None:
         """Tell Redis' readers of a change; the trail on the disk is what counts."""
         if CHANGE in request:
-            with suppress(*UNAVAILABLE):
+            try:
                 await self._redis.execute_command(
                     "XADD", TRAIL_STREAM, "MAXLEN", "~", TOLD_MAX, "*", "e", request[CHANGE]
                 )
+            except (RedisError, *UNAVAILABLE) as error:
+                _log.warning("a change of the admin API is in its trail only: %s", error)
+
+
+def _make_room(path: Path) -> None:
+    """Remove the socket that an earlier start left. Raises ValueError for any other file."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ValueError(f"admin.listen: {path} exists and is no socket")
+    path.unlink()
 
 
 def _as_json(handle: Callable[[web.Request], Any]) -> Handler:

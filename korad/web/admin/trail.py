@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,13 @@ class Trail:
 
     def __init__(self, state_dir: Path) -> None:
         self._path = state_dir / TRAIL_FILE
+
+    def open(self) -> None:
+        """Make sure that a change can be written down before it is made. Raises OSError."""
+        os.close(self._open())
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def note(
         self,
@@ -46,9 +54,11 @@ class Trail:
                 "data": {"action": action, "changes": changes, "remote": remote},
             }
         )
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = self._open()
         try:
-            os.write(descriptor, line + b"\n")
+            written = os.write(descriptor, line + b"\n")
+            if written <= len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
