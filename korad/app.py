@@ -43,6 +43,7 @@ from korad.rooms import Rooms
 from korad.routing import Router
 from korad.upstream import Pool
 from korad.web.control import ControlPlane
+from korad.web.drain import NEWCOMERS_S, Listener, cut_short, turn_nobody_away
 from korad.web.fast_lane import FastLane
 from korad.web.heads import HeadReader
 from korad.web.routes import application
@@ -52,10 +53,9 @@ DEMO_KEY = "sk-bf-YOUR_VIRTUAL_KEY"
 """The documentation's key; it exists in demo mode only, in memory only."""
 JOURNAL_FOLDER = "journal"
 """In the state folder: one folder per worker."""
-BACKLOG = 4_096
 HOUSEKEEPING_S = 0.5
 CLOSE_TIMEOUT_S = 1.0
-"""What is left at the end of a drain gets this long to be settled and closed."""
+"""What is left at the end of a drain gets this long to be closed."""
 STDERR = 2
 
 _log = logging.getLogger("korad")
@@ -151,7 +151,7 @@ class App:
             max_line_size=settings.server.head_bytes_max,
             max_field_size=settings.server.head_bytes_max,
         )
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
         self._housekeeping: asyncio.Task[None] | None = None
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
@@ -166,12 +166,12 @@ class App:
         manager = self._runner.server
         assert manager is not None
         for each in sockets:
-            server = await loop.create_server(
+            listener = Listener(
+                each,
                 lambda: FastLane(manager, self._shell, loop=loop, **manager._kwargs),  # noqa: SLF001 - what aiohttp's own factory passes
-                sock=each,
-                backlog=BACKLOG,
             )
-            self._servers.append(server)
+            await listener.start()
+            self._listeners.append(listener)
         self._housekeeping = loop.create_task(self._keep_house())
 
     @property
@@ -182,21 +182,17 @@ class App:
     async def stop(self) -> None:
         """Stop accepting, let running exchanges finish (bounded), close everything."""
         shell = self._shell
+        shell.closing = True
+        drain_s = self._settings.server.drain_timeout_s
+        await turn_nobody_away(self._listeners, self._lanes, wait_max_s=min(NEWCOMERS_S, drain_s))
         shell.draining = True
-        for server in self._servers:
-            server.close()
-        manager = self._runner.server
-        assert manager is not None
-        for connection in manager.connections:
-            if isinstance(connection, FastLane):
-                connection.close_if_idle()
         shell.idle.clear()
         if shell.inflight:
             try:
-                async with asyncio.timeout(self._settings.server.drain_timeout_s):
+                async with asyncio.timeout(drain_s):
                     await shell.idle.wait()
             except TimeoutError:
-                await self._cut_short(manager)
+                await cut_short(shell, self._lanes)
         if self._housekeeping is not None:
             self._housekeeping.cancel()
         await self._runner.cleanup()
@@ -210,18 +206,10 @@ class App:
         if self._request_log is not None:
             self._request_log.stop()
 
-    async def _cut_short(self, manager: web.Server) -> None:
-        """Drop the clients still served; what their exchanges consumed is counted and recorded."""
-        shell = self._shell
-        _log.warning("%d exchanges were cut short by the end of the drain", shell.inflight)
-        for connection in manager.connections:
-            if isinstance(connection, FastLane):
-                connection.abort()
-        try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await shell.idle.wait()
-        except TimeoutError:
-            _log.error("%d exchanges ended without a record", shell.inflight)
+    def _lanes(self) -> list[FastLane]:
+        manager = self._runner.server
+        assert manager is not None
+        return [each for each in manager.connections if isinstance(each, FastLane)]
 
     async def _keep_house(self) -> None:
         """Refresh keys, gauges and, after midnight UTC, prices."""

@@ -4,29 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from typing import NamedTuple
 
 from bench.drills import processes
 from bench.drills.checks import Checks
 from bench.drills.client import Call
 from bench.drills.load import Mix
 from bench.drills.redis_faults import why
+from bench.drills.redis_server import embedded_id
 from bench.drills.scene import Order, Scene, scene
 
 MIB = 1024 * 1024
+WORKERS, BOOKKEEPER, REDIS = range(3)
+SLOPE_S_MIN = 120
+"""Less tells nothing about a slope."""
+WARM_WORDS, WARM_CALLS = 25_000, 2_000
+"""Some 300 MB of prompts: each worker remembers up to 144 MiB of them."""
 RSS_SLOPE_MIB_MAX = 1.0
 """A minute, over the second half: the first fills caches."""
 SAMPLE_S = 2.0
+SHORT_STREAM = "[ledger]\nstream_keep_s = 30"
+"""Redis keeps what is booked for an hour otherwise, and grows for as long."""
 LIVE_MS_MAX = 5.0
 """A new connection and an answer from the loop that serves everybody else."""
 
 
+class Sample(NamedTuple):
+    """What korad's processes held at one moment."""
+
+    at_s: float
+    mib: tuple[float, ...]
+    """Of workers, of bookkeeper and supervisor, of Redis."""
+    descriptors: int
+
+
 async def soak(order: Order, checks: Checks) -> None:
     """Go on for minutes at a steady rate; memory and descriptors must not grow."""
-    async with scene(order, checks, workers=2) as stage:
+    async with scene(order, checks, workers=2, tail=SHORT_STREAM) as stage:
         load = stage.load(rate=order.rate_of(60, 80), mix=Mix(leaves=0.02))
         seconds = order.time_s(12, 600)
+        if seconds >= SLOPE_S_MIN:
+            await _fill_memories(stage)
         load.start()
-        samples: list[tuple[float, int, int]] = []
+        samples: list[Sample] = []
         loop = asyncio.get_running_loop()
         started = loop.time()
         waits_ms = []
@@ -36,24 +56,38 @@ async def soak(order: Order, checks: Checks) -> None:
                 asked = loop.time()
                 await asyncio.to_thread(stage.korad.get, "/livez")
                 waits_ms.append(1_000 * (loop.time() - asked))
-            samples.append((loop.time() - started, *_held(stage)))
+            samples.append(_held(stage, loop.time() - started))
         await load.stop()
-        half = [each for each in samples if each[0] >= seconds / 2]
-        if seconds >= 120:  # noqa: PLR2004 - less tells nothing about a slope
-            slope = 60 * _slope([(at, rss / MIB) for at, rss, _ in half])
-            checks.at_most("memory's growth, MiB a minute", slope, RSS_SLOPE_MIB_MAX)
-        checks.tell(
-            f"memory {samples[0][1] / MIB:.0f} -> {samples[-1][1] / MIB:.0f} MiB, descriptors "
-            f"{samples[0][2]} -> {samples[-1][2]}, {len(stage.calls)} calls, {load.shed} shed"
-        )
+        half = [each for each in samples if each.at_s >= seconds / 2]
+        for name, parts in (("workers", WORKERS), ("bookkeeper", BOOKKEEPER), ("Redis", REDIS)):
+            sizes = [(each.at_s, each.mib[parts]) for each in half]
+            tenths = [each.mib[parts] for each in samples[:: max(1, len(samples) // 10)]]
+            checks.tell(f"{name}: {' '.join(f'{mib:.0f}' for mib in tenths)} MiB")
+            if seconds >= SLOPE_S_MIN:
+                slope = 60 * _slope(sizes)
+                checks.at_most(f"growth of {name}, MiB a minute", slope, RSS_SLOPE_MIB_MAX)
+        checks.tell(f"{len(stage.calls)} calls, {load.shed} shed")
         waits_ms.sort()
         checks.tell(f"/livez answers in {waits_ms[int(0.99 * len(waits_ms))]:.1f} ms (p99)")
         checks.at_most("ms until /livez answers, median", waits_ms[len(waits_ms) // 2], LIVE_MS_MAX)
         stayed = [call for call in stage.calls if call.left_s is None]
         checks.equal("failed requests", sum(not call.ok for call in stayed), note=why(stayed))
         await asyncio.sleep(1)
-        checks.at_most("descriptors at the end, beyond the half's", _held(stage)[1] - half[0][2], 8)
-        await stage.settle(drain_max_s=10)
+        more = _held(stage, seconds).descriptors - half[0].descriptors
+        checks.at_most("descriptors at the end, beyond the half's", more, 8)
+        # What is booked leaves the stream after half a minute.
+        await stage.settle(drain_max_s=10, emptied=True)
+
+
+async def _fill_memories(stage: Scene) -> None:
+    """Send long prompts, all new, until what korad remembers of prompts has reached its bounds."""
+    load = stage.load(mix=Mix(streams=0.0, tokens=(2, 2), prompt_words=(WARM_WORDS,)))
+    await load.many(WARM_CALLS, at_once=6, adjust=_directly)
+    await load.stop()
+
+
+def _directly(call: Call) -> None:
+    call.directives = ""
 
 
 async def rolling(order: Order, checks: Checks) -> None:
@@ -97,10 +131,16 @@ async def _replaced(stage: Scene, victim: int) -> None:
         await asyncio.sleep(0.05)
 
 
-def _held(stage: Scene) -> tuple[int, int]:
+def _held(stage: Scene, at_s: float) -> Sample:
+    workers = stage.korad.worker_ids()
     family = [stage.korad.process_id, *processes.children(stage.korad.process_id)]
-    rss = sum(processes.rss_bytes(each) for each in family)
-    return rss, sum(processes.descriptor_count(each) for each in family)
+    redis = [each for each in family if each == embedded_id(stage.korad.state)]
+    others = [each for each in family if each not in (*workers, *redis)]
+    return Sample(
+        at_s,
+        tuple(sum(map(processes.rss_bytes, each)) / MIB for each in (workers, others, redis)),
+        sum(processes.descriptor_count(each) for each in family),
+    )
 
 
 def _slope(points: list[tuple[float, float]]) -> float:

@@ -40,7 +40,7 @@ class FastLane(RequestHandler):
 
     __slots__ = (
         "_ahead", "_done", "_have", "_head", "_known", "_need", "_pieces", "_relay", "_shell",
-        "_slow", "_stalled", "_tail", "deadline",
+        "_slow", "_stalled", "_tail", "deadline", "fresh",
     )  # fmt: skip
 
     def __init__(self, manager: web.Server, shell: Shell, **kwargs: Any) -> None:
@@ -48,6 +48,8 @@ class FastLane(RequestHandler):
         self._shell = shell
         self._relay: Relay | None = None
         self._slow = not shell.settings.fast_lane
+        self.fresh = True
+        """The client has asked nothing yet: its first request may be on its way."""
         self._done: asyncio.Future[bool] | None = None
         self._tail = b""
         self._head: RequestHead | None = None
@@ -72,7 +74,7 @@ class FastLane(RequestHandler):
         shell = self._shell
         self.deadline = shell.deadlines.now + shell.settings.head_timeout_s
         shell.deadlines.add(self)
-        if shell.draining or len(self._manager._connections) > shell.settings.connections_max:  # noqa: SLF001 - our own base class's table
+        if len(self._manager._connections) > shell.settings.connections_max:  # noqa: SLF001 - our own base class's table
             self.force_close()
         elif self._slow:
             self._task_handler = self._loop.create_task(self.start())
@@ -187,6 +189,7 @@ class FastLane(RequestHandler):
         self._serve(head, data[:need] if len(data) > need else data)
 
     def _serve(self, head: RequestHead, body: bytes) -> None:
+        self.fresh = False
         self.deadline = float("inf")
         relay = self._relay = Relay(self._shell, self, keep_alive=True, chunked=True)
         relay.start(head, body)
@@ -233,7 +236,7 @@ class FastLane(RequestHandler):
             self._shell_deadline(self._shell.settings.keepalive_timeout_s)
         if self._slow:
             self._release_handler(keep_alive=keep_alive)
-        elif not keep_alive or self._shell.draining:
+        elif not keep_alive or self._shell.closing:
             if self.transport is not None:
                 self.transport.close()
         elif self._tail and not self._stalled:
@@ -248,6 +251,7 @@ class FastLane(RequestHandler):
         """Serve a request that aiohttp has parsed; return whether the connection may go on."""
         done: asyncio.Future[bool] = self._loop.create_future()
         self._done = done
+        self.fresh = False
         self.deadline = float("inf")
         relay = self._relay = Relay(self._shell, self, keep_alive=keep_alive, chunked=chunked)
         relay.start(head, body)
@@ -262,13 +266,9 @@ class FastLane(RequestHandler):
         if self._relay is None and self._current_request is None and not self._need:
             self.force_close()
 
-    def abort(self) -> None:
-        """Drop the connection and what is under way on it."""
-        if self.transport is not None:
-            self.transport.abort()
-
     def await_next_request(self) -> None:
         """Give the client the keep-alive time to send another request."""
+        self.fresh = False
         self._shell_deadline(self._shell.settings.keepalive_timeout_s)
 
     def _release_handler(self, *, keep_alive: bool) -> None:

@@ -231,8 +231,8 @@ class Relay:
     def _take(self, head: RequestHead, body: bytes) -> None:
         """Admit a request, and look for a stored answer if it may have one."""
         shell, exchange = self._shell, self._exchange
-        if shell.draining or shell.inflight > shell.inflight_max or shell.books.full:
-            self._close = shell.draining or shell.inflight > shell.inflight_max
+        if shell.closing or shell.inflight > shell.inflight_max or shell.books.full:
+            self._close = shell.closing or shell.inflight > shell.inflight_max
             shell.refuse()
         exchange.admit(head, body)
         if exchange.recording is None:

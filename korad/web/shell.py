@@ -56,7 +56,10 @@ class Shell:
         self.drains: dict[str, int] = {}
         """Answers read on for nobody, by provider."""
         self.new_request_id = new_request_id
+        self.closing = False
+        """Every answer is the last on its connection; set from the first moment of a stop."""
         self.draining = False
+        """No further request is taken; set once those who had just connected were served."""
         self.inflight = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -120,7 +123,7 @@ class Shell:
 
     def lines(self, *, close: bool) -> bytes:
         """Return the header lines every answer ends with."""
-        return self._lines + b"Connection: close\r\n" if close else self._lines
+        return self._lines + b"Connection: close\r\n" if close or self.closing else self._lines
 
 
 def _submit(

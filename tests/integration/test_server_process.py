@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -85,6 +86,39 @@ async def test_a_drain_lets_answers_finish_and_takes_no_more(tmp_path, simulator
 
     assert 0 == code
     assert ["completed"] == [line["outcome"] for line in korad.log]
+
+
+@pytest.mark.parametrize("fast_lane", ["true", "false"])
+async def test_a_stop_serves_those_who_have_connected_and_resets_nobody(
+    tmp_path, simulator, fast_lane
+):
+    text = config_text(simulator, server=f"fast_lane = {fast_lane}")
+    async with served(tmp_path, text) as korad:
+        _, worker, *_ = children_of(korad.process.pid)
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def connected():
+                return await stack.enter_async_context(RawConnection(korad.port))
+
+            silent, early = await connected(), await connected()
+            assert 200 == (await ask(korad.port, get("/livez"))).status  # both were accepted
+            os.kill(worker, signal.SIGSTOP)
+            queued = [await connected() for _ in range(20)]
+            for each in queued[:10]:
+                each.send(request(chat()))
+            korad.process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.1)
+            os.kill(worker, signal.SIGCONT)
+            await asyncio.sleep(0.2)
+            for each in (early, *queued[10:]):
+                each.send(request(chat()))
+
+            for each in (early, *queued):
+                answer = await each.answer()
+                assert (200, "close") == (answer.status, answer.headers["connection"])
+                assert b"" == await each.rest()
+            assert b"" == await silent.rest()
+        assert 0 == await korad.ended()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
