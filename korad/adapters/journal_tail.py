@@ -167,7 +167,7 @@ class Tail:
 
     def _read_segment(self, frames: list[Frame], frames_max: int) -> None:
         data = os.pread(self._descriptor, READ_BYTES, self._at)
-        last_in = self._last_in[self._path()]
+        last_in, read_to = self._last_in[self._path()], self._read_to
         at = 0
         while len(frames) < frames_max:
             try:
@@ -179,9 +179,11 @@ class Tail:
                 return
             if frame is None:
                 break
-            last_in[frame.shard] = max(frame.number, last_in.get(frame.shard, 0))
-            if self._continues(frame) and frame.number > self._read_to.get(frame.shard, 0):
-                self._read_to[frame.shard] = frame.number
+            shard, number = frame.shard, frame.number
+            if number > last_in.get(shard, 0):
+                last_in[shard] = number
+            if self._continues(frame) and number > read_to.get(shard, 0):
+                read_to[shard] = number
                 frames.append(frame)
             at = frame.end
         self._at += at
@@ -190,6 +192,9 @@ class Tail:
         """Return whether no number is missing between the frames of its shard before and this."""
         shard, number = frame.shard, frame.number
         last = self._whole_to.get(shard, 0 if self._from_first else number - 1)
+        if number == last + 1 and not self._holes:
+            self._whole_to[shard] = number
+            return shard not in self._blocked
         if number > last + 1:
             if shard not in self._holes:
                 self._holes[shard] = f"{self._path()}: {number} follows {last} of shard {shard}"

@@ -11,7 +11,7 @@ from korad.adapters.books_source import ShardBooks
 from korad.adapters.redis_control import ControlClient, Scripts
 from korad.adapters.redis_keys import ShardKeys
 from korad.billing.frames import KIND_EVENT_WITH_HOLD, Frame
-from korad.billing.periods import keep_s, kept_periods, periods_of
+from korad.billing.periods import HOUR_CHARS, keep_s, kept_periods, periods_of
 from korad.domain.event import decode_event
 from korad.domain.value import value
 
@@ -56,7 +56,7 @@ class RedisBooks:
     async def take(self, producer: str, shard: int, frames: Sequence[Frame]) -> Reply:
         """Hand over events with consecutive numbers. Raises redis' errors; safe to repeat."""
         keys = self._keys[shard]
-        sums: dict[str, defaultdict[str, int]] = {}
+        billed: defaultdict[tuple[str, str | None, str | None, str | None], int] = defaultdict(int)
         holds: list[str] = []
         for frame in frames:
             event = decode_event(frame.payload)
@@ -64,11 +64,9 @@ class RedisBooks:
             if frame.kind == KIND_EVENT_WITH_HOLD:
                 holds.append(data.request_id)
             if data.billed_nano_usd:
-                for period in periods_of(event.time):
-                    entities = sums.setdefault(period, defaultdict(int))
-                    for entity in (data.key_id, data.team_id, data.customer_id):
-                        if entity is not None:
-                            entities[entity] += data.billed_nano_usd
+                hour = event.time[:HOUR_CHARS]
+                billed[hour, data.key_id, data.team_id, data.customer_id] += data.billed_nano_usd
+        sums = _per_period(billed)
         args: list[bytes | str | int] = [producer, frames[0].number, len(frames), len(holds)]
         args += [frame.payload for frame in frames]
         args += holds
@@ -168,6 +166,20 @@ class RedisBooks:
         keys = self._keys[shard]
         names = [keys.hold, keys.held, keys.open]
         return bool(await self._scripts.run("drop_hold", names, [hold_id, producer]))
+
+
+def _per_period(
+    billed: Mapping[tuple[str, str | None, str | None, str | None], int],
+) -> dict[str, dict[str, int]]:
+    """Return per period and entity what (hour, key, team, customer) were billed."""
+    sums: dict[str, dict[str, int]] = {}
+    for (hour, *entities), amount in billed.items():
+        for period in periods_of(hour):
+            of_period = sums.setdefault(period, {})
+            for entity in entities:
+                if entity is not None:
+                    of_period[entity] = of_period.get(entity, 0) + amount
+    return sums
 
 
 def _pairs(reply: dict[bytes, bytes] | list[bytes]) -> Iterable[tuple[bytes, bytes]]:

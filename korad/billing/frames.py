@@ -91,7 +91,6 @@ def read_frame(data: bytes | memoryview, at: int) -> Frame | None:
         raise CorruptFrameError(f"a frame at {at} claims {length} bytes")
     if end > len(data):
         return None
-    payload = bytes(data[at + HEADER_BYTES : end])
-    if crc32(payload, crc32(data[at + _CHECKED_FROM : at + HEADER_BYTES])) != checksum:
+    if crc32(data[at + _CHECKED_FROM : end]) != checksum:
         raise CorruptFrameError(f"the frame at {at} has a wrong checksum")
-    return Frame(number=number, shard=shard, kind=kind, payload=payload, end=end)
+    return Frame(number, shard, kind, bytes(data[at + HEADER_BYTES : end]), end)

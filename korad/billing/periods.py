@@ -11,13 +11,18 @@ HOURS_KEPT = timedelta(hours=50)
 AHEAD = timedelta(hours=24)
 """How far the clocks of other machines may be ahead."""
 
+HOUR_CHARS = len("2026-11-26T12")
+"""How much of an event's `time` names its hour."""
 EVER = ""
 """The period without an end, among the names of periods."""
 
 
 def periods_of(time: str) -> tuple[str, str, str, str]:
-    """Return the periods of an event's `time` ("2026-11-26T12:00:00.123Z"), the widest first."""
-    return EVER, time[:7], time[:10], time[:13]
+    """Return the periods of an event's `time` ("2026-11-26T12:00:00.123Z"), the widest first.
+
+    Its hour is enough.
+    """
+    return EVER, time[:7], time[:10], time[:HOUR_CHARS]
 
 
 def keep_s(period: str) -> int | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
-from korad.ledger.entries import Row, StreamEntry, day_of, read_row
-from korad.ledger.schema import FIGURES
+from korad.ledger.entries import FIGURES_AT, Row, StreamEntry, day_of, read_row
 
 REASON_CHARS_MAX: Final = 300
-_FIGURE_COLUMNS: Final = tuple(Row._fields.index(name) for name in FIGURES)
+_DAY_MS: Final = 24 * 60 * 60 * 1_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,18 +54,16 @@ def aside(entry: StreamEntry, reason: str, now_ms: int) -> tuple[Any, ...]:
 
 def rollup(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """Return what is added to the rows of `rollup`."""
-    sums: dict[tuple[str, ...], list[int]] = {}
+    groups: defaultdict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
     for row in rows:
         parties = (row.key_id or "", row.team_id or "", row.customer_id or "")
-        group = (day_of(row.time_ms), *parties, row.provider, row.model)
-        figures = sums.setdefault(group, [0] * (1 + len(FIGURES)))
-        figures[0] += 1
-        for place, column in enumerate(_FIGURE_COLUMNS, 1):
-            figure = row[column]
-            assert isinstance(figure, int)
-            figures[place] += figure
+        group = (row.time_ms // _DAY_MS, *parties, row.provider, row.model)
+        groups[group].append(row[FIGURES_AT])
     # Always in the same order: two transactions must not wait for each other in a circle.
-    return [(*group, *figures) for group, figures in sorted(sums.items())]
+    return [
+        (day_of(day * _DAY_MS), *names, len(figures), *map(sum, zip(*figures, strict=True)))
+        for (day, *names), figures in sorted(groups.items(), key=itemgetter(0))
+    ]
 
 
 def total(parts: Iterable[Added]) -> Added:
