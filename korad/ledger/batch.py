@@ -58,7 +58,7 @@ def rollup(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     for row in rows:
         parties = (row.key_id or "", row.team_id or "", row.customer_id or "")
         group = (row.time_ms // _DAY_MS, *parties, row.provider, row.model)
-        groups[group].append(row[FIGURES_AT])
+        groups[group].append(tuple(row)[FIGURES_AT])
     # Always in the same order: two transactions must not wait for each other in a circle.
     return [
         (day_of(day * _DAY_MS), *names, len(figures), *map(sum, zip(*figures, strict=True)))

@@ -128,16 +128,23 @@ def _row(event: Event, place: EventId, payload: bytes) -> Row:
 
 
 def _refuse_out_of_range(row: Row) -> None:
-    *others, savings = row.number, row.time_ms, *row[FIGURES_AT]
+    counts = (
+        row.number,
+        row.time_ms,
+        row.input_tokens,
+        row.output_tokens,
+        row.cached_tokens,
+        row.saved_tokens,
+        row.cost_nano_usd,
+        row.billed_nano_usd,
+    )
     # Savings may be negative; nothing else may.
-    if min(others) < 0 or max(others) > NUMBER_MAX or abs(savings) > NUMBER_MAX:
-        names = ("number", "time_ms", *row._fields[FIGURES_AT])
-        wrong = next(
-            (name, figure)
-            for name, figure in zip(names, (*others, savings), strict=True)
-            if abs(figure) > NUMBER_MAX or (figure < 0 and name != "savings_nano_usd")
-        )
-        raise ValueError("%s is out of range: %d" % wrong)  # noqa: UP031 - a pair
+    if min(counts) >= 0 and max(*counts, abs(row.savings_nano_usd)) <= NUMBER_MAX:
+        return
+    for name, figure in zip(row._fields, row, strict=True):
+        least = -NUMBER_MAX if name == "savings_nano_usd" else 0
+        if isinstance(figure, int) and not least <= figure <= NUMBER_MAX:
+            raise ValueError(f"{name} is out of range: {figure}")
 
 
 def _without_nul(row: Row) -> Row:
@@ -146,4 +153,4 @@ def _without_nul(row: Row) -> Row:
         each.replace("\x00", "\N{REPLACEMENT CHARACTER}") if isinstance(each, str) else each
         for each in row
     )
-    return Row(*clean)
+    return Row._make(clean)
