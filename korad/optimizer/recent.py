@@ -16,7 +16,9 @@ from korad.domain.value import Fact
 F = TypeVar("F")
 
 PROMPT_BYTES_MIN = 1_024
-"""Shorter prompts are as quickly hashed."""
+"""Shorter prompts are as quickly hashed; of them just those that cannot change are kept."""
+SHORT_MAX = 4_096
+"""Short prompts kept: 4 MB at most."""
 KEPT_BYTES_MAX = 64 * 1024 * 1024
 _SAMPLES = 8
 _SAMPLE_BYTES = 48
@@ -51,11 +53,13 @@ class Known(Fact, Generic[F], frozen=True):
 class Recent(Generic[F]):
     """The latest prompts of every level; bounded by bytes, for any number of threads."""
 
-    __slots__ = ("_bytes", "_known")
+    __slots__ = ("_bytes", "_known", "_short")
 
     def __init__(self) -> None:
         self._known: OrderedDict[Key, Known[F]] = OrderedDict()
         self._bytes = 0
+        self._short: OrderedDict[tuple[int, bytes], None] = OrderedDict()
+        """Level and bytes of short prompts that go upstream as they came."""
 
     def find(self, level: int, raw: bytes) -> tuple[Known[F], bytes] | None:
         """Return a kept prompt that the messages in `raw` begin with, and the array of the rest."""
@@ -73,7 +77,7 @@ class Recent(Generic[F]):
         """Return whether the very prompt in `raw` is kept and goes upstream as it came."""
         size = len(raw)
         if size < PROMPT_BYTES_MIN:
-            return False
+            return (level, raw) in self._short
         known = self._known.get(_key(level, raw, _power_of_two(size)))
         return (
             known is not None
@@ -96,6 +100,10 @@ class Recent(Generic[F]):
         head = raw[:-1].rstrip()
         size = len(head)
         if size < PROMPT_BYTES_MIN:
+            if is_plain:
+                self._short[level, raw] = None
+                while len(self._short) > SHORT_MAX:
+                    self._short.popitem(last=False)
             return
         key = _key(level, head, _power_of_two(size))
         before = self._known.pop(key, None)

@@ -120,3 +120,16 @@ def test_only_the_very_prompt_is_known_to_be_plain(is_plain):
     assert not recent.holds_plain(2, array_of(other))
     assert not recent.holds_plain(2, array_of(a_conversation(10)))
     assert not recent.holds_plain(2, array_of(messages[:1]))
+
+
+def test_a_short_prompt_is_remembered_if_nothing_in_it_can_change(monkeypatch):
+    monkeypatch.setattr(recent_module, "SHORT_MAX", 3)
+    recent: Recent[int] = Recent()
+    prompts = [array_of([b'{"role":"user","content":"short %d"}' % n]) for n in range(4)]
+    for raw in prompts:
+        recent.keep(2, raw, [raw[1:-1]], [b"0"], [0], is_plain=True)
+    recent.keep(2, b'[{"role":"user"}]', [b'{"role":"user"}'], [b"0"], [0], is_plain=False)
+
+    assert [False, True, True, True] == [recent.holds_plain(2, raw) for raw in prompts]
+    assert not recent.holds_plain(3, prompts[3])
+    assert not recent.holds_plain(2, b'[{"role":"user"}]')
