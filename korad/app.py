@@ -16,6 +16,7 @@ from aiohttp import web
 from korad import __version__
 from korad.adapters.books_opening import open_books
 from korad.adapters.deadlines import DeadlineWheel
+from korad.adapters.key_errors import KeyStoreError
 from korad.adapters.key_stores import open_keys
 from korad.adapters.key_watch import KeyWatch
 from korad.adapters.limiter import RedisLimiter
@@ -101,6 +102,12 @@ class App:
         self._metrics = Metrics(pages, worker)
         self._request_log = RequestLog(STDERR) if settings.server.access_log else None
         recent = RecentRing(pages, worker)
+        self._records = Records(
+            log=self._request_log,
+            metrics=self._metrics.own,
+            recent=recent,
+            call_soon=loop.call_soon,
+        )
         self._counters = ThreadPoolExecutor(1, thread_name_prefix="count")
         self._transformers = ThreadPoolExecutor(1, thread_name_prefix="transform")
         self._failures: Counter[str] = Counter()
@@ -126,7 +133,7 @@ class App:
             pool=self._pool,
             deadlines=self._wheel,
             heads=HeadReader(pepper),
-            records=Records(log=self._request_log, metrics=self._metrics.own, recent=recent),
+            records=self._records,
             answers=self._answers,
             books=self._books,
             limiter=self._limiter,
@@ -203,6 +210,7 @@ class App:
         self._counters.shutdown(wait=True)
         await self._pipeline.close()
         self._books.shut()
+        self._records.hand_on()
         if self._request_log is not None:
             self._request_log.stop()
 
@@ -219,6 +227,10 @@ class App:
             try:
                 await self._watch.refresh()
                 await self._refresh_prices()
+            except KeyStoreError as error:
+                if str(error) != told:
+                    told = str(error)
+                    _log.warning("%s; the keys stay as they are, and it is tried again", told)
             except Exception as error:  # noqa: BLE001 - logged below
                 # A locked or unreadable store must not end the server: the keys stay as they are.
                 if str(error) != told:

@@ -180,8 +180,7 @@ class Tail:
             if frame is None:
                 break
             shard, number = frame.shard, frame.number
-            if number > last_in.get(shard, 0):
-                last_in[shard] = number
+            last_in[shard] = max(number, last_in.get(shard, 0))
             if self._continues(frame) and number > read_to.get(shard, 0):
                 read_to[shard] = number
                 frames.append(frame)
@@ -192,9 +191,6 @@ class Tail:
         """Return whether no number is missing between the frames of its shard before and this."""
         shard, number = frame.shard, frame.number
         last = self._whole_to.get(shard, 0 if self._from_first else number - 1)
-        if number == last + 1 and not self._holes:
-            self._whole_to[shard] = number
-            return shard not in self._blocked
         if number > last + 1:
             if shard not in self._holes:
                 self._holes[shard] = f"{self._path()}: {number} follows {last} of shard {shard}"

@@ -9,7 +9,7 @@ from korad.adapters.key_changes import VirtualKeys
 from korad.adapters.key_errors import KeyStoreError
 from korad.adapters.key_store import KEYS_FILE, SqliteKeyStore
 from korad.adapters.pepper import describe_pepper, load_pepper_for
-from korad.adapters.redis_key_store import RedisKeyStore
+from korad.adapters.redis_key_store import GENERATION_FILE, RedisKeyStore
 from korad.adapters.redis_url import RedisAddress, parse_redis_url
 from korad.config import Settings
 
@@ -18,6 +18,16 @@ def keys_in_redis(settings: Settings) -> bool:
     """Return whether the keys are shared by Redis, not in the state folder."""
     chosen = settings.keys.store
     return chosen == "redis" or (chosen == "auto" and settings.redis.url is not None)
+
+
+def is_away_from_redis(settings: Settings) -> bool:
+    """Return whether this state folder has used keys in Redis, and `settings` find none there.
+
+    Not where `keys.store` says "local": that is meant so.
+    """
+    if settings.keys.store != "auto" or settings.redis.url is not None:
+        return False
+    return (settings.state_dir / GENERATION_FILE).exists()
 
 
 def open_keys(settings: Settings, environ: Mapping[str, str] | None = None) -> VirtualKeys:

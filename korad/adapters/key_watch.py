@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from korad.adapters.key_snapshot import KeysUnreachableError, Snapshot, age_text
 from korad.auth import KeyRing
 from korad.domain.identity import VirtualKey
 from korad.ports import KeyStore
+
+_log = logging.getLogger("korad")
 
 
 class OpenKeyStore(KeyStore, Protocol):
@@ -17,6 +21,19 @@ class OpenKeyStore(KeyStore, Protocol):
 
     def close(self) -> None:
         """Let go of file or connection."""
+        ...
+
+
+@runtime_checkable
+class RemembersKeys(Protocol):
+    """A store that may be away, and keeps on the disk what is to be known then."""
+
+    def remember(self, rev: int, changed: Iterable[VirtualKey]) -> None:
+        """Keep the keys that changed, up to the revision `rev`."""
+        ...
+
+    def remembered(self) -> Snapshot | None:
+        """Return what was kept, None for nothing."""
         ...
 
 
@@ -28,6 +45,7 @@ class KeyWatch:
         self._ring = ring
         self._store: OpenKeyStore | None = None
         self._rev = 0
+        self._begun = False
         # SQLite wants its connection used by the thread that opened it.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="key-watch")
 
@@ -48,11 +66,44 @@ class KeyWatch:
     def _changes(self) -> list[VirtualKey]:
         if self._store is None:
             self._store = self._open_store()
-        if self._store.version() == self._rev:
-            return []
-        self._rev, changes = self._store.changes_since(self._rev)
+        try:
+            changes = self._look(self._store)
+        except KeysUnreachableError as error:
+            if self._begun:
+                raise
+            changes = _remembered(self._store, error)
+        # From here on the ring is not empty for want of an answer: whatever fails is told.
+        self._begun = True
+        return changes
+
+    def _look(self, store: OpenKeyStore) -> list[VirtualKey]:
+        rev = self._rev
+        changes: list[VirtualKey] = []
+        if store.version() != self._rev:
+            rev, changes = store.changes_since(self._rev)
+        if isinstance(store, RemembersKeys):
+            store.remember(rev, changes)
+        self._rev = rev
         return changes
 
     def _close_store(self) -> None:
         if self._store is not None:
             self._store.close()
+
+
+def _remembered(store: OpenKeyStore, error: KeysUnreachableError) -> list[VirtualKey]:
+    """Return the keys that the store has kept. Raises `error` where it has none.
+
+    The revision stays 0, so that all keys are read when it answers.
+    """
+    snapshot = store.remembered() if isinstance(store, RemembersKeys) else None
+    if snapshot is None:
+        raise error
+    _log.warning(
+        "%s; until it answers, korad serves the %d keys that were there at %s: a key that was "
+        "made, changed or revoked since is as it was then",
+        error,
+        len(snapshot.keys),
+        age_text(snapshot),
+    )
+    return snapshot.keys

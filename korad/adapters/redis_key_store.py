@@ -1,12 +1,5 @@
 """Virtual keys in Redis, for machines that share them. Digests only, as on disk.
 
-    kk:{keys}:meta     hash: generation, revision, pepper_probe; absent in an empty Redis
-    kk:{keys}:keys     hash key id -> JSON of the columns of `key_rows`, digest in hex
-    kk:{keys}:revs     sorted set of key ids by the revision of their last change
-    kk:{keys}:names    hash name -> id of the active key that has it
-    kk:{keys}:digests  hash digest -> key id
-    kk:{keys}:groups   hash team or customer id -> JSON
-
 A change is worked out here on what was read, and kept by one script if nobody came first.
 What is lost is told, never taken for "there are no keys": a store that has seen a generation,
 now or (by a file in the state folder) before a restart, accepts no other, and no older revision.
@@ -16,35 +9,46 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import orjson
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError as RedisConnectionError,
+    NoScriptError,
+    RedisClusterException,
+    RedisError,
+    TimeoutError as RedisTimeoutError,
+)
 
-from korad.adapters.group_rows import columns_of_group, group_of
 from korad.adapters.key_changes import VirtualKeys
 from korad.adapters.key_errors import KeysLostError, KeyStoreError
-from korad.adapters.key_rows import COLUMNS, key_of
-from korad.adapters.key_rules import KeyTables, Row
+from korad.adapters.key_rows import key_of
+from korad.adapters.key_rules import KeyTables
+from korad.adapters.key_snapshot import KeySnapshot, KeysUnreachableError, Snapshot
 from korad.adapters.pepper import pepper_probe
 from korad.adapters.redis_blocking import BlockingClient, blocking_client
+from korad.adapters.redis_key_tables import ALL_KEYS, META, REVS, RedisKeyTables
 from korad.adapters.redis_scripts import load_script
 from korad.adapters.redis_url import RedisAddress
 from korad.domain.identity import VirtualKey
-from korad.domain.limits import Group
 from korad.domain.value import Fact
 
 GENERATION_FILE: Final = "keys.generation"
-META, KEYS, REVS, NAMES, DIGESTS, GROUPS = _ALL_KEYS = tuple(
-    f"kk:{{keys}}:{name}" for name in ("meta", "keys", "revs", "names", "digests", "groups")
-)
 _SCRIPT: Final = load_script("keys_commit")
 _TRIES_MAX: Final = 100
-_READ_AT_ONCE: Final = 1000
 _GENERATION_BYTES: Final = 8
+
+_AWAY: Final = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    RedisClusterException,
+    ConnectionError,
+    TimeoutError,
+)
+"""What is raised where Redis does not answer."""
 
 T = TypeVar("T")
 
@@ -53,74 +57,6 @@ class _Meta(Fact, frozen=True):
     generation: str = ""
     """"" for an empty store."""
     revision: str = "0"
-
-
-class _Tables:
-    """Implement `KeyTables`: read at once, gather what is put."""
-
-    def __init__(self, client: BlockingClient) -> None:
-        self._client: Any = client
-        self._groups: dict[str, Group] | None = None
-        self.key_arguments: list[str | bytes] = []
-        self.group_arguments: list[str | bytes] = []
-        self.keys_put = 0
-
-    def groups(self) -> dict[str, Group]:
-        if self._groups is None:
-            read = [group_of(orjson.loads(text)) for text in self._client.hvals(GROUPS)]
-            read.sort(key=lambda group: (group.created_at_s, group.group_id))
-            self._groups = {group.group_id: group for group in read}
-        return dict(self._groups)
-
-    def rows(self) -> list[Row]:
-        return self.rows_of(self._client.hkeys(KEYS))
-
-    def rows_of(self, key_ids: list[bytes]) -> list[Row]:
-        """Return these keys, oldest first. Raises KeysLostError for one that is not there."""
-        texts: list[bytes | None] = []
-        for start in range(0, len(key_ids), _READ_AT_ONCE):
-            texts += self._client.hmget(KEYS, key_ids[start : start + _READ_AT_ONCE])
-        rows = [_decoded(text) for text in texts]
-        rows.sort(key=lambda row: (row["created_at_s"], row["key_id"]))
-        return rows
-
-    def find(self, reference: str, digest: bytes) -> Row | None:
-        if text := self._client.hget(KEYS, reference):
-            return _decoded(text)
-        for index, name in ((DIGESTS, digest.hex()), (NAMES, reference)):
-            if key_id := self._client.hget(index, name):
-                return _decoded(self._client.hget(KEYS, key_id))
-        # Revoked keys have no place in the index of names: they are looked for one by one.
-        named = [row for row in self.rows() if row["name"] == reference]
-        return named[-1] if named else None
-
-    def conflict(self, row: Row) -> Row | None:
-        taken = self._client.hget(DIGESTS, row["digest"].hex())
-        if (taken is None or taken.decode() == row["key_id"]) and row["active"]:
-            taken = self._client.hget(NAMES, row["name"])
-        if taken is None or taken.decode() == row["key_id"]:
-            return None
-        return _decoded(self._client.hget(KEYS, taken))
-
-    def members(self, group_id: str) -> list[Row]:
-        return [row for row in self.rows() if group_id in {row["team_id"], row["customer_id"]}]
-
-    def put_key(self, row: Row) -> None:
-        former = self._client.hget(KEYS, row["key_id"])
-        given_up = _active_name(_decoded(former)) if former else ""
-        columns = {name: row[name] for name in COLUMNS} | {"digest": row["digest"].hex()}
-        self.key_arguments += [
-            row["key_id"],
-            orjson.dumps(columns),
-            columns["digest"],
-            given_up,
-            _active_name(row),
-        ]
-        self.keys_put += 1
-
-    def put_group(self, group: Group) -> None:
-        columns = columns_of_group(group)
-        self.group_arguments += [group.group_id, orjson.dumps(columns)]
 
 
 class RedisKeyStore(VirtualKeys):
@@ -138,24 +74,47 @@ class RedisKeyStore(VirtualKeys):
         state_dir: Path | None = None,
         pepper_source: str = "the file 'pepper' in the state folder",
     ) -> None:
+        self._address = address
         self._where = address.label
         self._pepper = pepper
         self._probe = pepper_probe(pepper).hex()
         self._pepper_source = pepper_source
         self._memory = None if state_dir is None else state_dir / GENERATION_FILE
+        self._snapshot = None if state_dir is None else KeySnapshot(state_dir, self._probe)
         self._seen = _Meta()
+        self._connected: BlockingClient | None = None
+        self._unreached: KeysUnreachableError | None = None
         with self._mapped_errors():
             if self._memory is not None and self._memory.exists():
                 self._seen = _Meta(generation=self._memory.read_text("ascii").strip())
-            self._client: Any = blocking_client(address)
-            try:
+        try:
+            with self._mapped_errors():
                 self._meta()
-            except BaseException:
-                self._client.close()
+        except KeysUnreachableError as error:
+            # A start is possible with the snapshot; whoever needs more is told when he asks.
+            if self._snapshot is None or not self._snapshot.fits(self._seen.generation):
+                self.close()
                 raise
+            self._unreached = error
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def _client(self) -> Any:
+        # A cluster is asked as soon as its client is made: that may have to be tried again.
+        if self._connected is None:
+            self._connected = blocking_client(self._address)
+        return self._connected
 
     def version(self) -> int:
-        """Return the revision of the newest change; 0 for a Redis that never had keys."""
+        """Return the revision of the newest change; 0 for a Redis that never had keys.
+
+        Raises at once, and once, what kept the opening from it: a start waits no second time.
+        """
+        if self._unreached is not None:
+            error, self._unreached = self._unreached, None
+            raise error
         with self._mapped_errors():
             return int(self._meta().revision)
 
@@ -165,7 +124,7 @@ class RedisKeyStore(VirtualKeys):
             # The revision first: what changes while the rest is read is read again next time.
             newest = int(self._meta().revision)
             changed = self._client.zrangebyscore(REVS, f"({rev}", "+inf")
-            tables = _Tables(self._client)
+            tables = RedisKeyTables(self._client)
             rows = tables.rows_of(changed)
             # A key names no group that was not there before it.
             groups = tables.groups() if rows else {}
@@ -176,7 +135,25 @@ class RedisKeyStore(VirtualKeys):
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        if self._connected is not None:
+            self._connected.close()
+
+    def remember(self, rev: int, changed: Iterable[VirtualKey]) -> None:
+        """Keep what `changes_since` gave, up to `rev`, for a start without Redis."""
+        if self._snapshot is not None and self._seen.generation:
+            self._snapshot.note(self._seen.generation, rev, changed)
+
+    def remembered(self) -> Snapshot | None:
+        """Return what is known of the keys without Redis, None for nothing.
+
+        From then on Redis must be as new as that, or it has lost something.
+        """
+        if self._snapshot is None:
+            return None
+        snapshot = self._snapshot.load(self._seen.generation)
+        if snapshot is not None and snapshot.revision > int(self._seen.revision):
+            self._seen = _Meta(generation=self._seen.generation, revision=str(snapshot.revision))
+        return snapshot
 
     def __repr__(self) -> str:
         return f"RedisKeyStore({self._where!r})"
@@ -186,7 +163,7 @@ class RedisKeyStore(VirtualKeys):
             for _ in range(_TRIES_MAX):
                 before = self._meta()
                 try:
-                    result = work(_Tables(self._client))
+                    result = work(RedisKeyTables(self._client))
                 except KeyStoreError:
                     if self._meta() == before:
                         raise
@@ -199,7 +176,7 @@ class RedisKeyStore(VirtualKeys):
         with self._mapped_errors():
             for _ in range(_TRIES_MAX):
                 meta = self._meta()
-                tables = _Tables(self._client)
+                tables = RedisKeyTables(self._client)
                 try:
                     result = work(tables)
                 except KeyStoreError:
@@ -211,7 +188,7 @@ class RedisKeyStore(VirtualKeys):
                     return result
         raise self._too_busy()
 
-    def _commit(self, meta: _Meta, tables: _Tables) -> bool:
+    def _commit(self, meta: _Meta, tables: RedisKeyTables) -> bool:
         """Return whether what `tables` gathered is kept; otherwise someone came first."""
         arguments = (
             meta.generation,
@@ -222,7 +199,7 @@ class RedisKeyStore(VirtualKeys):
             *tables.key_arguments,
             *tables.group_arguments,
         )
-        tail = (len(_ALL_KEYS), *_ALL_KEYS, *arguments)
+        tail = (len(ALL_KEYS), *ALL_KEYS, *arguments)
         try:
             kept = self._client.execute_command("EVALSHA", _SCRIPT.sha, *tail)
         except NoScriptError:
@@ -276,17 +253,7 @@ class RedisKeyStore(VirtualKeys):
         try:
             yield
         except (RedisError, OSError) as error:
-            raise KeyStoreError(
+            away = isinstance(error, _AWAY) and not isinstance(error, AuthenticationError)
+            raise (KeysUnreachableError if away else KeyStoreError)(
                 f"cannot use the keys in Redis at {self._where}: {error or type(error).__name__}"
             ) from error
-
-
-def _active_name(row: Row) -> str:
-    return str(row["name"]) if row["active"] else ""
-
-
-def _decoded(text: bytes | None) -> Row:
-    if text is None:
-        raise KeysLostError("Redis lost a part of the keys: restore it from a backup")
-    row: Mapping[str, Any] = orjson.loads(text)
-    return dict(row) | {"digest": bytes.fromhex(row["digest"])}

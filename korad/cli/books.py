@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 
 from redis.exceptions import RedisError
 
-from korad.adapters.embedded_redis import EmbeddedRedisError, ensure_server
-from korad.adapters.key_errors import KeyStoreError
+from korad.adapters.embedded_redis import EmbeddedRedisError, ensure_server, find_running
+from korad.adapters.key_errors import KEY_ID_PREFIX, KeyStoreError
 from korad.adapters.key_stores import open_keys
 from korad.adapters.pepper import PepperError
 from korad.adapters.redis_control import ControlClient, connect_control
-from korad.adapters.redis_url import parse_redis_url
+from korad.adapters.redis_url import RedisAddress, parse_redis_url
 from korad.config import Settings
+from korad.domain.limits import GroupKind
 from korad.ledger.database import LedgerError
 from korad.ledger.reports import Period
 
@@ -87,15 +88,38 @@ def key_id_of(settings: Settings, reference: str) -> str:
     raise LedgerError(f"no key has the id or name '{reference}'; see: korad keys list")
 
 
-def names_of(settings: Settings, key_ids: Iterable[str]) -> Mapping[str, str]:
-    """Return the names of keys by id; none where the key store cannot be asked."""
+def names_of(settings: Settings, ids: Iterable[str]) -> Mapping[str, str]:
+    """Return the names of keys, teams and customers by id; none where the store cannot be asked."""
+    wanted = {each for each in ids if each}
+    if not wanted:
+        return {}
     try:
         with open_keys(settings) as store:
-            found = {key_id: store.get(key_id) for key_id in set(key_ids) if key_id}
+            names = {
+                group.group_id: group.name
+                for kind in GroupKind
+                for group in store.list_groups(kind)
+                if group.group_id in wanted
+            }
+            keys = (store.get(each) for each in wanted if each.startswith(KEY_ID_PREFIX))
+            names |= {key.key_id: key.name for key in keys if key is not None}
     except (KeyStoreError, PepperError) as error:
-        sys.stderr.write(f"korad: keys are shown by their ids: {error}\n")
+        sys.stderr.write(f"korad: ids are shown without their names: {error}\n")
         return {}
-    return {key_id: key.name for key_id, key in found.items() if key is not None}
+    return names
+
+
+def address_of(settings: Settings) -> RedisAddress | None:
+    """Return where the books' Redis is; None: it is korad's own, and does not run.
+
+    Raises ValueError for a wrong URL.
+    """
+    if settings.redis.url is None:
+        return find_running(settings.state_dir)
+    try:
+        return parse_redis_url(settings.redis.url.reveal())
+    except ValueError as error:
+        raise ValueError(f"redis.url: {error}") from None
 
 
 @asynccontextmanager
@@ -104,16 +128,14 @@ async def redis_of(settings: Settings) -> AsyncIterator[ControlClient]:
 
     Raises RedisUnavailableError, EmbeddedRedisError, OSError; ArgumentTypeError for a wrong URL.
     """
-    url = settings.redis.url
     server = None
-    if url is None:
+    if settings.redis.url is None:
         server = await asyncio.to_thread(ensure_server, settings.state_dir)
-        address = server.address
-    else:
-        try:
-            address = parse_redis_url(url.reveal())
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"redis.url: {error}") from None
+    try:
+        address = server.address if server is not None else address_of(settings)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    assert address is not None, "there is a server or a URL"
     try:
         client = await connect_control(address)
         try:

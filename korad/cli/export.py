@@ -31,8 +31,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--format",
         choices=["csv", "jsonl", "focus"],
-        required=True,
-        help="jsonl: the events as they are; csv: one row an event; focus: FOCUS 1.2 by day",
+        default="jsonl",
+        help="jsonl (the default): the events as they are; csv: one row an event; focus: FOCUS 1.2 "
+        "by day",
     )
     add_period_options(parser)
     parser.add_argument("--key", metavar="ID|NAME", help="of this key only")

@@ -11,8 +11,9 @@ from typing import Any
 
 from korad.adapters.group_rows import GroupChanges
 from korad.adapters.key_changes import VirtualKeys
+from korad.adapters.limit_report import limits_object
 from korad.cli.key_values import time_text
-from korad.cli.limit_values import add_limit_options, limits_given, limits_object, limits_text
+from korad.cli.limit_values import add_limit_options, limits_given, limits_text
 from korad.cli.options import Subparsers, add_config_options
 from korad.cli.output import (
     Verb,
@@ -24,9 +25,10 @@ from korad.cli.output import (
     write,
     write_json,
 )
+from korad.cli.spending import Spendings, spendings_lines, spendings_object, spendings_of
 from korad.clock import unix_s
 from korad.config import Settings
-from korad.domain.limits import Group, GroupKind
+from korad.domain.limits import EntityLimits, Group, GroupKind
 
 _SUMMARIES = {
     GroupKind.TEAM: "create and manage teams of virtual keys",
@@ -47,7 +49,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
         _add_verb(verbs, kind, "list", _list, f"list all {what}s")
 
-        show = _add_verb(verbs, kind, "show", _show, f"show one {what}")
+        show = _add_verb(
+            verbs, kind, "show", _show, f"show one {what}, and what its budgets have left"
+        )
         _add_reference(show, kind)
 
         update = _add_verb(verbs, kind, "update", _update, f"change a {what} and all its keys")
@@ -95,11 +99,13 @@ def _list(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> 
     write(table([head, *rows]))
 
 
-def _show(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
+def _show(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
     group = store.get_group(args.kind, args.reference)
     if group is None:
         raise group_not_found(args.kind, args.reference)
-    _show_group(args, group)
+    own = EntityLimits(entity=group.group_id, limits=group.limits)
+    account = group.customer_id or group.group_id
+    _show_group(args, group, spendings_of(settings, [own], account))
 
 
 def _update(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
@@ -147,16 +153,16 @@ def _changes(args: argparse.Namespace, store: VirtualKeys) -> GroupChanges:
     return changes
 
 
-def _show_group(args: argparse.Namespace, group: Group) -> None:
-    shown = _object(group)
+def _show_group(args: argparse.Namespace, group: Group, spendings: Spendings | None = None) -> None:
     if args.as_json:
-        write_json(shown)
+        write_json(_object(group) | ({} if spendings is None else spendings_object(spendings)))
         return
     facts = [("id", group.group_id), ("name", group.name)]
     if group.kind is GroupKind.TEAM:
         facts.append(("customer", group.customer_id or "none"))
     facts += [
         ("limits", limits_text(group.limits)),
+        *([] if spendings is None else spendings_lines(spendings)),
         ("created", time_text(group.created_at_s)),
     ]
     write(lines(facts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Any, Final
@@ -11,8 +12,9 @@ from typing import Any, Final
 import orjson
 
 from korad.adapters.key_errors import CUSTOMER_ID_PREFIX, TEAM_ID_PREFIX
+from korad.adapters.limit_report import limits_object
 from korad.auth import is_model_pattern
-from korad.cli.limit_values import chain_object, limits_object, limits_text
+from korad.cli.limit_values import chain_object, limits_text
 from korad.cli.output import lines, table
 from korad.config.kinds import Choice, Margin
 from korad.config.scalars import LEVELS
@@ -131,8 +133,8 @@ def as_object(key: VirtualKey, hint: str, now_s: int) -> dict[str, Any]:
     }
 
 
-def as_lines(key: VirtualKey, hint: str, now_s: int) -> str:
-    """Return the facts of a key for a person, one a line."""
+def as_lines(key: VirtualKey, hint: str, now_s: int, spent: Sequence[tuple[str, str]] = ()) -> str:
+    """Return the facts of a key for a person, one a line; `spent` are those of its budgets."""
     facts = (
         ("id", key.key_id),
         ("name", key.name),
@@ -151,6 +153,7 @@ def as_lines(key: VirtualKey, hint: str, now_s: int) -> str:
             for each in key.limits
             if each.entity != key.key_id
         ],
+        *spent,
         ("if unavailable", _policy(key)),
         ("expires", time_text(key.expires_at_s)),
         ("created", time_text(key.created_at_s)),

@@ -13,6 +13,7 @@ from korad.adapters.key_changes import VirtualKeys
 from korad.adapters.key_errors import InvalidKeyError, KeyNotFoundError
 from korad.adapters.key_rows import KeyChanges
 from korad.adapters.key_stores import keys_in_redis, open_local_keys, place_of_keys
+from korad.adapters.running_server import find_listening
 from korad.auth import SECRET_PREFIX, is_mistyped
 from korad.cli.key_values import (
     allowed,
@@ -28,9 +29,11 @@ from korad.cli.key_values import (
     read_provider,
     read_switch,
 )
+from korad.cli.key_warnings import warn_of_names
 from korad.cli.limit_values import add_limit_options, limits_given
 from korad.cli.options import Subparsers, add_config_options
 from korad.cli.output import Verb, group_id, run_verb, write, write_json
+from korad.cli.spending import spendings_lines, spendings_object, spendings_of
 from korad.clock import unix_s
 from korad.config import Settings
 from korad.domain.identity import VirtualKey
@@ -48,7 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
     _add_verb(verbs, "list", _list, "list all keys, revoked ones too")
 
-    show = _add_verb(verbs, "show", _show, "show one key")
+    show = _add_verb(verbs, "show", _show, "show one key, and what its budgets have left")
     _add_reference(show)
 
     revoke = _add_verb(verbs, "revoke", _revoke, "refuse a key from now on")
@@ -76,12 +79,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _create(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
     changes = _changes(args, store)
+    warn_of_names(settings, changes)
     key, secret = store.create(changes.pop("name"), now_s=unix_s(), **changes)
     if args.as_json:
         shown = _object(key, store)
         write_json({"id": shown.pop("id"), "key": secret.reveal(), **shown})
         return
-    server = settings.server
+    server = find_listening(settings.state_dir) or settings.server
     write(
         f"Created '{key.name}' ({key.key_id}). The key is shown this once and stored nowhere:\n\n"
         f"  {secret.reveal()}\n\nTry it:\n\n"
@@ -113,11 +117,15 @@ def _import_local(args: argparse.Namespace, store: VirtualKeys, settings: Settin
         write(f"Imported {imported} keys into {place_of_keys(settings)}.\n")
 
 
-def _show(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
+def _show(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
     key = store.get(args.reference)
     if key is None:
         raise _not_found(args.reference)
-    _show_key(args, store, key)
+    spendings = spendings_of(settings, key.limits, key.account)
+    if args.as_json:
+        write_json({**_object(key, store), **spendings_object(spendings)})
+    else:
+        write(as_lines(key, store.hint(key.key_id), unix_s(), spendings_lines(spendings)))
 
 
 def _revoke(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
@@ -131,10 +139,11 @@ def _revoke(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -
         write(f"Revoked '{key.name}' ({key.key_id}).\n")
 
 
-def _update(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:
+def _update(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
     changes = _changes(args, store)
     if not changes:
         raise argparse.ArgumentTypeError("nothing to change: name at least one option")
+    warn_of_names(settings, changes)
     try:
         key = store.update(args.reference, **changes)
     except KeyNotFoundError:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from korad.adapters.group_rows import COUNT_MAX, LimitChanges
+from korad.adapters.limit_report import limits_object, usd_text
 from korad.config.kinds import Usd, WholeNumber
 from korad.domain.limits import Budget, EntityLimits, Limits, Reset
-from korad.domain.money import NANO_USD_PER_USD
 
 CLEARED: Final = "none"
 _BUDGET: Final = "--budget-usd"
@@ -100,27 +100,9 @@ def read_count(text: str) -> int | None:
         raise argparse.ArgumentTypeError(f"'{text}' is not {count.allowed}, or none") from None
 
 
-def exact_usd(nano_usd: int) -> str:
+def short_usd(nano_usd: int) -> str:
     """Return an amount with all its decimals and no more: "50", "0.000000001"."""
-    usd, rest = divmod(nano_usd, NANO_USD_PER_USD)
-    return f"{usd}.{rest:09d}".rstrip("0").rstrip(".")
-
-
-def limits_object(limits: Limits) -> dict[str, Any]:
-    """Return what `--json` prints of limits: money in USD as text and in nano-USD, exactly."""
-    return {
-        "budgets": [
-            {
-                "usd": exact_usd(each.limit_nano_usd),
-                "nano_usd": each.limit_nano_usd,
-                "reset": each.reset.value,
-            }
-            for each in limits.budgets
-        ],
-        "requests_per_minute": limits.requests_per_minute,
-        "tokens_per_minute": limits.tokens_per_minute,
-        "concurrency": limits.concurrent_max,
-    }
+    return usd_text(nano_usd).rstrip("0").rstrip(".")
 
 
 def chain_object(chain: tuple[EntityLimits, ...]) -> list[dict[str, Any]]:
@@ -130,7 +112,7 @@ def chain_object(chain: tuple[EntityLimits, ...]) -> list[dict[str, Any]]:
 
 def limits_text(limits: Limits) -> str:
     """Return limits in a line: "$50/month, 60 rpm", "none" where nothing is limited."""
-    parts = [_budget_text(each) for each in limits.budgets]
+    parts = [budget_text(each) for each in limits.budgets]
     parts += [
         f"{number} {unit}"
         for number, unit in (
@@ -143,8 +125,9 @@ def limits_text(limits: Limits) -> str:
     return ", ".join(parts) or "none"
 
 
-def _budget_text(budget: Budget) -> str:
-    amount = f"${exact_usd(budget.limit_nano_usd)}"
+def budget_text(budget: Budget) -> str:
+    """Return a budget in words: "$50/month", "$50 in all"."""
+    amount = f"${short_usd(budget.limit_nano_usd)}"
     return f"{amount} in all" if budget.reset is Reset.NEVER else f"{amount}/{budget.reset.value}"
 
 

@@ -29,7 +29,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--state-dir",
         metavar="DIR",
-        help="folder of keys and the unpacked tokenizer (default: the platform's folder for state)",
+        help="folder of keys, journals, ledger, korad's own Redis and all else that korad keeps "
+        "(default: $KORAD_STATE_DIR, else the platform's folder for state)",
     )
 
 

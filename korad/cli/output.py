@@ -12,6 +12,7 @@ from korad.adapters.key_changes import VirtualKeys
 from korad.adapters.key_errors import InvalidKeyError, KeyNotFoundError, KeyStoreError
 from korad.adapters.key_stores import open_keys
 from korad.adapters.pepper import PepperError
+from korad.cli.key_warnings import warn_of_place
 from korad.cli.limit_values import CLEARED
 from korad.cli.options import settings_from
 from korad.config import Settings
@@ -23,6 +24,7 @@ Verb = Callable[[argparse.Namespace, VirtualKeys, Settings], None]
 def run_verb(args: argparse.Namespace, verb: Verb, noun: str) -> int:
     """Run `verb` on the key store of `args` and return the exit code: 0, 1 or 2 (wrong usage)."""
     settings = settings_from(args)
+    warn_of_place(settings, noun)
     try:
         with open_keys(settings) as store:
             verb(args, store, settings)

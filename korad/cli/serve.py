@@ -9,6 +9,7 @@ from korad.adapters.embedded_redis import EmbeddedRedisError
 from korad.adapters.key_errors import KeyStoreError
 from korad.adapters.pepper import PepperError
 from korad.adapters.tokenizer import TokenizerError
+from korad.cli.key_warnings import warn_of_place
 from korad.cli.options import (
     Subparsers,
     add_config_options,
@@ -33,6 +34,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     settings = settings_from(args)
+    warn_of_place(settings, "serve")
     if not settings.providers and not settings.demo:
         sys.stderr.write(
             "korad: no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a "

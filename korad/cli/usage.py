@@ -21,6 +21,8 @@ _GROUPS: Final[dict[str, Callable[[Line], str]]] = {
     "team": lambda line: line.team_id,
     "customer": lambda line: line.customer_id,
 }
+_NAMED: Final = {"key", "team", "customer"}
+"""What has an id and, beside it, a name."""
 _TOKENS: Final = ("events", "input_tokens", "output_tokens", "cached_tokens", "saved_tokens")
 _MONEY: Final = ("cost_nano_usd", "billed_nano_usd", "savings_nano_usd")
 _HEAD: Final = (
@@ -48,8 +50,7 @@ def run(args: argparse.Namespace) -> int:
         with open_ledger(settings) as ledger:
             found = lines(ledger, period_of(args))
         groups = grouped_figures(found, _GROUPS[args.by])
-        is_named = args.by == "key"
-        names = names_of(settings, [name for name, _ in groups]) if is_named and groups else {}
+        names = names_of(settings, [name for name, _ in groups]) if args.by in _NAMED else {}
         _show(args.form, args.by, groups, {name: names.get(name, "") for name, _ in groups})
         return 0
 
@@ -62,23 +63,28 @@ def _show(
     if form == "json":
         write_json([_object(by, name, figures, names) for name, figures in groups])
     elif form == "csv":
-        head = [by, *(["name"] if by == "key" else []), *_TOKENS, *_MONEY]
+        head = [by, *(["name"] if by in _NAMED else []), *_TOKENS, *_MONEY]
         write_csv(head, [_cells(by, each, figures, names) for each, figures in groups])
     elif not groups:
         write("No events in this period.\n")
     else:
         total = {key: sum(figures[key] for _, figures in groups) for key in (*_TOKENS, *_MONEY)}
-        rows = [(names[name] or name or f"(no {by})", *_shown(figures)) for name, figures in groups]
-        write(table([(by.upper(), *_HEAD), *rows, ("total", *_shown(total))]))
+        is_named = by in _NAMED
+        rows = [
+            (name or f"(no {by})", *([names[name]] if is_named else []), *_shown(figures))
+            for name, figures in groups
+        ]
+        titles = (by.upper(), *(["NAME"] if is_named else []), *_HEAD)
+        write(table([titles, *rows, ("total", *([""] if is_named else []), *_shown(total))]))
 
 
 def _object(by: str, name: str, figures: dict[str, int], names: dict[str, str]) -> dict[str, Any]:
-    named = {"name": names[name] or None} if by == "key" else {}
+    named = {"name": names[name] or None} if by in _NAMED else {}
     return {by: name or None, **named, **figures}
 
 
 def _cells(by: str, name: str, figures: dict[str, int], names: dict[str, str]) -> list[object]:
-    named = [names[name]] if by == "key" else []
+    named = [names[name]] if by in _NAMED else []
     return [name, *named, *(figures[key] for key in (*_TOKENS, *_MONEY))]
 
 

@@ -24,7 +24,7 @@ from korad.ledger.audit_sources import (
 from korad.ledger.chain import doubles_of, faults_of
 from korad.ledger.entries import Row, read_row
 from korad.ledger.store import Ledger
-from korad.ledger.streams import Client
+from korad.ledger.streams import Client, owner_of
 
 LOOK_EVERY_S: Final = 0.2
 _PAGE: Final = 500
@@ -62,6 +62,7 @@ class Audit:
         for shard in self._shards:
             await self._read_stream(shard)
         self._read_ledger()
+        await self._read_owners()
         numbers = {shard: (await redis_books(self._redis, shard)).numbers for shard in self._shards}
         for (producer, shard), account in self._accounts.items():
             self._classify(producer, shard, account, numbers.get(shard, {}).get(producer, 0))
@@ -86,6 +87,13 @@ class Audit:
             if not behind or asyncio.get_running_loop().time() >= deadline:
                 return
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _read_owners(self) -> None:
+        owners = {await owner_of(self._redis, shard) for shard in self._shards}
+        self._faults += [
+            f"the ledger {owner} books the events of this Redis; this is {self._ledger.ledger_id}"
+            for owner in sorted(owners - {"", self._ledger.ledger_id})
+        ]
 
     def _read_journals(self) -> None:
         page: list[Row] = []

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, TypeVar
 
 from redis.exceptions import RedisError
@@ -19,13 +20,15 @@ from korad.clock import monotonic_ns, unix_ns
 from korad.ledger.database import LedgerUnavailableError
 from korad.ledger.entries import StreamEntry
 from korad.ledger.store import Ledger
-from korad.ledger.streams import Client, Streams
+from korad.ledger.streams import Client, ForeignStreamError, Streams
 
 T = TypeVar("T")
 
 BLOCK_MS: Final = 1_000
 POLL_S: Final = 0.2
 """Pause between reads that cannot block."""
+GATHER_S: Final = 0.1
+"""Pause after a read that found fewer than it may: a transaction costs as much as 100 events."""
 LEASE_RETRY_S: Final = 1.0
 CARE_EVERY_S: Final = 5.0
 RETRY_FIRST_S: Final = 0.1
@@ -56,6 +59,17 @@ class ConsumerStatus:
     """Why it does not get on at present."""
 
 
+class Foreign(Enum):
+    """What a consumer does with streams that another ledger books."""
+
+    WAIT = "wait"
+    """Tell, leave them alone, and look again."""
+    FAIL = "fail"
+    """Raise ForeignStreamError out of `run`."""
+    TAKE_OVER = "take over"
+    """Book them from now on; FAIL if they are taken again."""
+
+
 class LeaseLostError(Exception):
     """The connection that held the lease has gone: another consumer may have begun."""
 
@@ -63,6 +77,7 @@ class LeaseLostError(Exception):
 class LedgerConsumer:
     """Book the events of `shards` streams; keep them in Redis for `keep_s` seconds after.
 
+    `foreign` says what becomes of streams that another ledger books.
     `redis` must return bytes and repeat no command by itself; its timeout must be well above one
     second. Both `store` and `redis` stay the caller's to close.
     """
@@ -75,6 +90,7 @@ class LedgerConsumer:
         keep_s: float,
         *,
         care_s: float = CARE_EVERY_S,
+        foreign: Foreign = Foreign.WAIT,
     ) -> None:
         self.status = ConsumerStatus()
         self._store = store
@@ -82,6 +98,8 @@ class LedgerConsumer:
         self._keep_ms = int(keep_s * 1_000)
         self._care_ns = int(care_s * _NS_PER_S)
         self._care_at_ns = 0
+        self._foreign = foreign
+        self._care_s = care_s
         self._stopping = asyncio.Event()
         # One thread: the database is asked in the order of the calls.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
@@ -97,7 +115,14 @@ class LedgerConsumer:
                 booked_before = self.status.last_commit_ms
                 try:
                     await self._consume()
-                except (RedisError, OSError, LedgerUnavailableError, LeaseLostError) as error:
+                except (
+                    RedisError,
+                    OSError,
+                    LedgerUnavailableError,
+                    LeaseLostError,
+                    ForeignStreamError,
+                ) as error:
+                    await self._let_go(error)
                     if self.status.last_commit_ms != booked_before:
                         pause_s = RETRY_FIRST_S
                     self._note_failure(error)
@@ -122,6 +147,8 @@ class LedgerConsumer:
             entries = await self._streams.read(block_ms=BLOCK_MS)
             if entries:
                 await self._book(entries)
+                if not self._streams.may_have_more(entries):
+                    await self._sleep(GATHER_S)
             elif not self._streams.can_block:
                 await self._sleep(POLL_S)
             self._recovered()
@@ -145,6 +172,14 @@ class LedgerConsumer:
 
     async def _begin(self) -> None:
         """Bring the groups and the ledger together, then book what was left half done."""
+        if self._foreign is Foreign.TAKE_OVER:
+            self._foreign = Foreign.FAIL
+            if await self._streams.take_over():
+                # The other sees it at its next look; until then it may still take events, which
+                # are read again from here on.
+                _log.warning("ledger: taking over from another; waiting for it to notice")
+                await self._sleep(self._care_s + 2 * BLOCK_MS / 1_000)
+        await self._streams.claim_ownership()
         positions = await self._in_thread(self._store.positions)
         for shard in self._streams.shards:
             await self._streams.make_group(shard)
@@ -179,6 +214,7 @@ class LedgerConsumer:
         self._care_at_ns = monotonic_ns() + self._care_ns
         if not await self._in_thread(self._store.take_lease):
             raise LeaseLostError("another consumer has taken over")
+        await self._streams.claim_ownership()
         for shard in self._streams.shards:
             while entries := await self._streams.claim(shard):
                 await self._book(entries)
@@ -194,6 +230,14 @@ class LedgerConsumer:
                 for producer, number in (await self._streams.numbers(shard)).items()
             ]
         )
+
+    async def _let_go(self, error: Exception) -> None:
+        """Raise what no waiting helps; let another consumer of this ledger take foreign streams."""
+        if isinstance(error, ForeignStreamError):
+            if self._foreign is Foreign.FAIL:
+                raise error
+            self.status.active = False
+            await self._in_thread(self._give_back)
 
     def _note_failure(self, error: Exception) -> None:
         told = f"{type(error).__name__}: {error}"

@@ -101,6 +101,13 @@ def newest(ledger: Ledger, period: Period, count: int, key_id: str | None = None
     return [payload for (payload,) in _query(ledger, sql, (since, until, *chosen, count))]
 
 
+def of_request(ledger: Ledger, request_id: str) -> str | None:
+    """Return the event of a request as it stood in the stream, None where none is booked."""
+    sql = "SELECT payload FROM events WHERE request_id = ? ORDER BY entry"
+    found = _query(ledger, sql, (request_id,))
+    return found[0][0] if found else None
+
+
 def rows(
     ledger: Ledger, columns: tuple[str, ...], period: Period, key_id: str | None = None
 ) -> Iterator[tuple[Any, ...]]:

@@ -50,6 +50,7 @@ TABLES: Final = (
     """,
     "CREATE UNIQUE INDEX IF NOT EXISTS events_by_number ON events (producer, shard, number)",
     "CREATE INDEX IF NOT EXISTS events_by_time ON events (time_ms, entry)",
+    "CREATE INDEX IF NOT EXISTS events_by_request ON events (request_id)",
     """
     CREATE TABLE IF NOT EXISTS checkpoints (
         producer TEXT NOT NULL,
@@ -118,7 +119,10 @@ TABLES: Final = (
     )
     """,
 )
-"""`days` holds the hash chain by the day of booking; `positions` how far each stream was booked.
+"""Whatever of it is missing is made when a ledger is opened to be written: so a ledger of an older
+korad gets a new index, and the older korad can still use it.
+
+`days` holds the hash chain by the day of booking; `positions` how far each stream was booked.
 
 SQLite would make a floating point number of a sum that is too large: the checks refuse it.
 """

@@ -5,6 +5,7 @@ The client must not decode what Redis sends, and must not repeat what may have b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -14,12 +15,13 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ResponseError
 
 from korad.ledger.batch import order
+from korad.ledger.database import LedgerError
 from korad.ledger.entries import StreamEntry
 
 Client: TypeAlias = "Redis | RedisCluster"
 
 GROUP: Final = "ledger"
-COUNT: Final = 500
+COUNT: Final = 1_000
 COUNT_MIN: Final = 20
 """Entries per stream and read: COUNT over all of them, but never fewer than this."""
 FIELD: Final = b"e"
@@ -38,8 +40,25 @@ def seq_key(shard: int) -> str:
     return f"kb:{{s{shard:02d}}}:seq"
 
 
+def owner_key(shard: int) -> str:
+    """Return the name of the id of the ledger that books a shard's stream."""
+    return f"kb:{{s{shard:02d}}}:ledger"
+
+
+async def owner_of(redis: Client, shard: int) -> str:
+    """Return the id of the ledger that books a shard's stream, "" for none yet."""
+    return _text(await redis.get(owner_key(shard)) or b"")
+
+
+class ForeignStreamError(LedgerError):
+    """Another ledger books these streams: each would get a part of the events."""
+
+
 class Streams:
-    """Read, acknowledge, claim and trim. Everything raises RedisError or OSError."""
+    """Read, acknowledge, claim and trim. Everything raises RedisError or OSError.
+
+    `consumer` is the ledger's id.
+    """
 
     def __init__(self, redis: Client, shards: int, consumer: str) -> None:
         self.redis = redis
@@ -64,9 +83,34 @@ class Streams:
             if not str(error).startswith("BUSYGROUP"):
                 raise
 
+    async def claim_ownership(self) -> None:
+        """Let these streams be this ledger's, if they are no other's. Raises ForeignStreamError."""
+        for shard in self.shards:
+            await self.redis.set(owner_key(shard), self._consumer, nx=True)
+            owner = await owner_of(self.redis, shard)
+            # An emptied Redis may have forgotten it in between; the next look claims it again.
+            if owner not in {"", self._consumer}:
+                raise ForeignStreamError(
+                    f"the ledger {owner} books the events of this Redis, and this is the ledger "
+                    f"{self._consumer}: two would each get a part. Use that one's ledger.url (or "
+                    "state folder); if it is gone for good: korad ledger run --take-over"
+                )
+
+    async def take_over(self) -> bool:
+        """Let these streams be this ledger's; return whether any was another's."""
+        former = {await owner_of(self.redis, shard) for shard in self.shards}
+        for shard in self.shards:
+            await self.redis.set(owner_key(shard), self._consumer)
+        return not former <= {"", self._consumer}
+
     async def read(self, *, block_ms: int | None) -> list[StreamEntry]:
         """Return entries that no consumer of the group has got yet."""
         return await self._read(">", block_ms if self.can_block else None)
+
+    def may_have_more(self, entries: Sequence[StreamEntry]) -> bool:
+        """Return whether `entries`, as read, are all that could be read at once of some stream."""
+        found = Counter(entry.shard for entry in entries)
+        return max(found.values(), default=0) >= self._count
 
     async def read_pending(self) -> list[StreamEntry]:
         """Return entries that this consumer got and has not acknowledged, oldest first."""

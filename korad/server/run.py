@@ -12,6 +12,7 @@ from functools import partial
 from korad.adapters.embedded_redis import EmbeddedServer, ensure_server
 from korad.adapters.key_stores import open_keys
 from korad.adapters.redis_url import RedisAddress, parse_redis_url
+from korad.adapters.running_server import announced
 from korad.adapters.shared_pages import make_pages
 from korad.adapters.tokenizer import load_encode
 from korad.app import DEMO_KEY, App
@@ -103,7 +104,8 @@ def _serve(settings: Settings, address: RedisAddress, *, embedded: bool) -> int:
     stop_timeout_s = server.drain_timeout_s + STOP_GRACE_S
     # A worker alone listens on the very sockets held here, so that nobody is turned away while it
     # is started anew: they are closed before it drains, else it could not stop taking connections.
-    return Supervisor(jobs, stop_timeout_s=stop_timeout_s, on_stop=partial(_close, held)).run()
+    with announced(settings.state_dir, server.host, port):
+        return Supervisor(jobs, stop_timeout_s=stop_timeout_s, on_stop=partial(_close, held)).run()
 
 
 def _close(sockets: Sequence[socket.socket]) -> None:

@@ -17,6 +17,7 @@ from korad.clock import unix_s
 from korad.config import ConfigError, load_settings
 from korad.domain.secret import Secret
 from korad.web.admin import DOCUMENT, AdminServer
+from korad.web.admin.fields import KEY_FIELDS, LIMIT_FIELDS, TEAM_FIELDS
 from tests.support.redis import redis_binary, redis_server
 
 __all__ = ["redis_binary", "redis_server"]
@@ -53,6 +54,7 @@ async def admin_api(tmp_path, server, *, listen="127.0.0.1:0"):
                     ) as answer:
                         return answer.status, orjson.loads(await answer.read())
 
+                call.base = base
                 yield call
         finally:
             await api.stop()
@@ -161,6 +163,19 @@ async def test_nobody_comes_in_without_the_token(tmp_path, redis_server):
         assert 200 == (await call("GET", "/livez", token=None))[0]
 
 
+async def test_a_clients_wrong_tokens_are_its_own(tmp_path, redis_server):
+    other = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+    async with (
+        admin_api(tmp_path, redis_server) as call,
+        aiohttp.ClientSession(connector=other) as session,
+    ):
+        codes = [(await call("GET", "/admin/v1/keys", token="wrong"))[0] for _ in range(11)]
+        async with session.get(f"{call.base}/admin/v1/keys") as answer:
+            codes.append(answer.status)
+
+    assert [401] * 10 + [429, 401] == codes
+
+
 async def test_what_is_not_there_and_what_is_too_large(tmp_path, redis_server):
     async with admin_api(tmp_path, redis_server) as call:
         for target in ("/nowhere", "/admin/v1/keys/vk_no", "/admin/v1/teams/no", "/admin/v1/usage"):
@@ -203,3 +218,35 @@ def test_it_does_not_start_without_a_token(tmp_path, token):
 
     with pytest.raises(ConfigError, match="admin"):
         load_settings(file, {"HOME": str(tmp_path), "OPENAI_API_KEY": "k"})
+
+
+def test_the_document_says_what_a_body_may_and_must_have():
+    schemas = DOCUMENT["components"]["schemas"]
+    bodies = {
+        operation["operationId"]: schemas[
+            operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].split("/")[-1]
+        ]
+        for operations in DOCUMENT["paths"].values()
+        for operation in operations.values()
+        if "requestBody" in operation
+    }
+
+    assert [] == DOCUMENT["paths"]["/livez"]["get"]["security"]
+    assert {"create_key", "update_key", "create_group", "update_group"} == bodies.keys()
+    for name, body in bodies.items():
+        assert body["additionalProperties"] is False
+        assert (["name"] if name.startswith("create") else None) == body.get("required")
+        fields = KEY_FIELDS if name.endswith("key") else TEAM_FIELDS
+        assert fields.keys() == body["properties"].keys()
+    assert LIMIT_FIELDS.keys() == schemas["Limits"]["properties"].keys()
+
+
+async def test_what_is_shown_is_what_the_document_says(tmp_path, redis_server):
+    schemas = DOCUMENT["components"]["schemas"]
+    async with admin_api(tmp_path, redis_server) as call:
+        _, made = await call("POST", "/admin/v1/keys", {"name": "a", "limits": LIMITS})
+        _, team = await call("POST", "/admin/v1/teams", {"name": "b"})
+
+    assert made.keys() == schemas["Key"]["properties"].keys()
+    assert team.keys() == schemas["Group"]["properties"].keys()
+    assert made["limits"].keys() == schemas["Limits"]["properties"].keys()

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import asynccontextmanager
 
 import pytest
 
 from korad.adapters.redis_control import connect_control
+from korad.cli import main
 from korad.ledger import LedgerBooks, LedgerConsumer
 from korad.ledger.chain import faults_of
+from korad.ledger.consumer import Foreign
 from korad.ledger.reports import Period, lines
-from korad.ledger.streams import GROUP, stream_key
+from korad.ledger.streams import GROUP, ForeignStreamError, owner_key, stream_key
 from tests.support.ledger import NOON_MS, PRODUCER, an_event, apply, payloads_of, sqlite_ledger
 from tests.support.redis import redis_binary, redis_cluster, redis_server
 
@@ -41,8 +46,8 @@ def ledger(tmp_path):
 
 
 @asynccontextmanager
-async def consuming(ledger, redis, shards=1, keep_s=3600.0, care_s=0.05):
-    consumer = LedgerConsumer(ledger, redis, shards, keep_s, care_s=care_s)
+async def consuming(ledger, redis, shards=1, keep_s=3600.0, care_s=0.05, foreign=Foreign.WAIT):
+    consumer = LedgerConsumer(ledger, redis, shards, keep_s, care_s=care_s, foreign=foreign)
     task = asyncio.create_task(consumer.run())
     try:
         yield consumer
@@ -311,10 +316,90 @@ async def test_an_older_copy_of_the_ledger_reads_again_what_it_lacks(redis, tmp_
         async with consuming(ledger, redis) as consumer:
             await apply(redis, *range(11, 21))
             await until(lambda: consumer.status.booked == 10)
-    for folder in ("copy", "new"):
+    for folder, foreign in (("copy", Foreign.WAIT), ("new", Foreign.TAKE_OVER)):
         with sqlite_ledger(tmp_path / folder) as ledger:
-            async with consuming(ledger, redis):
+            async with consuming(ledger, redis, foreign=foreign):
                 await until(lambda ledger=ledger: booked(ledger) == list(range(1, 21)))
+
+
+async def test_a_second_ledger_gets_nothing_and_says_so(redis, ledger, tmp_path, caplog):
+    async with consuming(ledger, redis) as first:
+        await until(lambda: first.status.active)
+        with sqlite_ledger(tmp_path / "other") as other:
+            async with consuming(other, redis) as second:
+                await until(lambda: second.status.error is not None)
+                await apply(redis, *range(1, 51))
+                await until(lambda: first.status.booked == 50)
+                assert not second.status.active
+                assert other.take_lease()  # whoever is to take over from the other may
+                other.give_back_lease()
+            with pytest.raises(ForeignStreamError, match="--take-over"):
+                await LedgerConsumer(other, redis, 1, 3600.0, foreign=Foreign.FAIL).run()
+
+            assert booked(other) == []
+
+    assert booked(ledger) == list(range(1, 51))
+    assert f"the ledger {ledger.ledger_id} books the events" in caplog.text
+
+
+async def test_a_ledger_takes_over_and_the_former_one_stops(redis, ledger, tmp_path):
+    former = LedgerConsumer(ledger, redis, 1, 3600.0, care_s=0.05, foreign=Foreign.FAIL)
+    task = asyncio.create_task(former.run())
+    await apply(redis, 1, 2)
+    await until(lambda: former.status.booked == 2)
+    with sqlite_ledger(tmp_path / "other") as other:
+        async with consuming(other, redis, foreign=Foreign.TAKE_OVER):
+            with pytest.raises(ForeignStreamError):
+                await task
+            await apply(redis, 3, 4)
+            await until(lambda: booked(other) == [1, 2, 3, 4])
+
+    assert booked(ledger) == [1, 2]
+
+
+async def test_an_emptied_redis_is_claimed_again(redis, ledger):
+    async with consuming(ledger, redis):
+        await until(ledger.holds_lease)
+        await asyncio.sleep(0.2)
+        await redis.flushall()
+        deadline = time.monotonic() + WAIT_S
+        while await redis.get(owner_key(0)) is None:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+
+    assert await redis.get(owner_key(0)) == ledger.ledger_id.encode()
+
+
+def test_the_command_tells_of_another_ledger_and_takes_over_if_told(
+    redis_server, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    environ = {"KORAD_REDIS_URL": redis_server.url, "KORAD_REDIS_SHARDS": "2"}
+    monkeypatch.setattr("korad.cli.options.read_environment", lambda: environ)
+    with redis_server.client() as client:
+        client.set(owner_key(1), "l0123456789ab")
+    code = main(["ledger", "run", "--state-dir", str(tmp_path / "state")])
+
+    assert code == 1
+    assert "the ledger l0123456789ab books the events" in capsys.readouterr().err
+    taken = []
+
+    def end():
+        with redis_server.client() as client:
+            while client.get(owner_key(1)) == b"l0123456789ab":
+                time.sleep(0.01)
+            taken.append(client.get(owner_key(1)))
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ender = threading.Thread(target=end)
+    ender.start()
+    code = main(["ledger", "run", "--take-over", "--state-dir", str(tmp_path / "state")])
+    ender.join()
+
+    assert code == 0
+    with sqlite_ledger(tmp_path / "state") as ledger:
+        assert taken == [ledger.ledger_id.encode()]
 
 
 async def test_a_database_that_is_locked_is_waited_for(redis, tmp_path, monkeypatch):

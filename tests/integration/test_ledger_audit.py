@@ -24,7 +24,7 @@ from korad.billing.frames import (
 from korad.cli import audit, events
 from korad.domain.event import Producer
 from korad.ledger import LedgerConsumer
-from korad.ledger.streams import stream_key
+from korad.ledger.streams import owner_key, stream_key
 from tests.support.ledger import MACHINE, PRODUCER, an_event, apply, sqlite_ledger
 from tests.support.redis import redis_binary, redis_server
 
@@ -187,6 +187,16 @@ def test_a_request_that_was_booked_twice_is_double(korad, booked, redis_server):
     assert code == 1
     assert f"booked 2 times: request r-{PRODUCER}-0-1" in out
     assert out.splitlines()[-1] == "difference 0 nano-USD, 0 missing, 1 double"
+
+
+def test_a_redis_that_another_ledger_books_is_told(korad, booked, redis_server):
+    assert booked
+    with redis_server.client() as client:
+        client.set(owner_key(1), "l0123456789ab")
+    code, out, _ = korad("audit")
+
+    assert code == 1
+    assert "the ledger l0123456789ab books the events of this Redis" in out
 
 
 def test_an_emptied_redis_and_a_damaged_journal_are_told(korad, booked, redis_server):

@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from korad.adapters.key_errors import InvalidKeyError, check_group_name, check_key_name
+from korad.adapters.limit_report import limits_object
 from korad.auth import is_model_pattern
 from korad.clock import unix_s
 from korad.config.kinds import Choice, Kind, Margin, Usd, WholeNumber
 from korad.config.scalars import LEVELS
 from korad.domain.identity import VirtualKey
-from korad.domain.limits import Budget, Group, Limits, Reset
+from korad.domain.limits import Budget, Group, Reset
 from korad.errors import ClientError, invalid_request
 
 NAMES_MAX = 1_000
@@ -180,29 +181,6 @@ TEAM_FIELDS: dict[str, tuple[str, Reader]] = {
 }
 
 
-def usd_text(nano_usd: int) -> str:
-    """Return an amount exactly, at least two decimals: "50.00", "0.000057"."""
-    whole, _, decimals = f"{Decimal(nano_usd).scaleb(-9):f}".partition(".")
-    return f"{whole}.{decimals.rstrip('0'):0<2}"
-
-
-def show_limits(limits: Limits) -> dict[str, Any]:
-    """Return limits as the API shows them."""
-    return {
-        "budgets": [
-            {
-                "usd": usd_text(each.limit_nano_usd),
-                "nano_usd": each.limit_nano_usd,
-                "reset": each.reset.value,
-            }
-            for each in limits.budgets
-        ],
-        "requests_per_minute": limits.requests_per_minute,
-        "tokens_per_minute": limits.tokens_per_minute,
-        "concurrency": limits.concurrent_max,
-    }
-
-
 def show_key(key: VirtualKey, hint: str) -> dict[str, Any]:
     """Return a key as the API shows it; its secret is not in it."""
     return {
@@ -219,7 +197,7 @@ def show_key(key: VirtualKey, hint: str) -> dict[str, Any]:
         "team_id": key.team_id,
         "customer_id": key.customer_id,
         "on_limits_unavailable": "closed" if key.fail_closed else "open",
-        "limits": show_limits(key.own_limits),
+        "limits": limits_object(key.own_limits),
         "created_at": _time(key.created_at_s),
     }
 
@@ -230,7 +208,7 @@ def show_group(group: Group) -> dict[str, Any]:
         "id": group.group_id,
         "name": group.name,
         **({"customer_id": group.customer_id} if group.kind.value == "team" else {}),
-        "limits": show_limits(group.limits),
+        "limits": limits_object(group.limits),
         "created_at": _time(group.created_at_s),
     }
 

@@ -13,14 +13,17 @@ import orjson
 from aiohttp import web
 
 from korad.adapters.key_changes import VirtualKeys
-from korad.adapters.redis_keys import ShardKeys
-from korad.admission import hour_of, periods, shard_of
-from korad.billing.periods import EVER
+from korad.adapters.limit_report import (
+    BooksNotBegunError,
+    read_spending,
+    spending_object,
+    usd_text,
+)
 from korad.clock import unix_ns, unix_s
 from korad.config.kinds import WholeNumber
 from korad.domain.limits import Group, Limits
 from korad.errors import server_error
-from korad.ledger.reports import lines, newest
+from korad.ledger.reports import lines, newest, of_request
 from korad.ledger.store import Ledger
 from korad.web.admin.fields import (
     KEY_FIELDS,
@@ -28,8 +31,6 @@ from korad.web.admin.fields import (
     read_fields,
     show_group,
     show_key,
-    show_limits,
-    usd_text,
 )
 from korad.web.admin.reading import (
     CHANGE,
@@ -209,16 +210,10 @@ class Handlers:
     async def one_request(self, request: web.Request) -> Any:
         """Return the billing event of one request."""
         request_id = request.match_info["id"]
-        sql = "SELECT payload FROM events WHERE request_id = ?"
-
-        def read(ledger: Ledger) -> list[tuple[Any, ...]]:
-            with ledger.lock:
-                return ledger.database.execute(sql, (request_id,))
-
-        found = await self._in_ledger(read)
-        if not found:
+        payload = await self._in_ledger(lambda ledger: of_request(ledger, request_id))
+        if payload is None:
             raise not_found("request")
-        return orjson.loads(found[0][0])
+        return orjson.loads(payload)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
@@ -257,24 +252,21 @@ class Handlers:
 
     async def _left(self, entity: str, account: str, limits: Limits) -> Any:
         """Return each budget with what was spent and is held of it."""
-        keys = ShardKeys(shard_of(account, self._shards))
-        now = periods(hour_of(unix_ns() // 1_000_000))
-        run = self._redis.execute_command
-        if await run("GET", keys.generation) is None:
-            # Emptied, or being rebuilt: all sums would read 0, a budget of which nothing is spent.
+        try:
+            spending = await read_spending(
+                self._redis.execute_command,
+                entity,
+                account,
+                limits,
+                shards=self._shards,
+                now_ms=unix_ns() // 1_000_000,
+            )
+        except BooksNotBegunError:
+            # Emptied, or being rebuilt.
             raise server_error(
                 503, "The books in Redis have not begun.", "budgets_unavailable", retry_after_s=1
-            )
-        held = int(await run("HGET", keys.held, entity) or 0)
-        under_way = int(await run("HGET", keys.open, entity) or 0)
-        budgets = []
-        for budget, shown in zip(limits.budgets, show_limits(limits)["budgets"], strict=True):
-            spent = 0
-            for period in now.window(budget.reset) or (EVER,):
-                spent += int(await run("HGET", keys.sums(period), entity) or 0)
-            left = max(0, budget.limit_nano_usd - spent - held)
-            budgets.append({**shown, "spent_nano_usd": spent, "left_nano_usd": left})
-        return {"id": entity, "held_nano_usd": held, "under_way": under_way, "budgets": budgets}
+            ) from None
+        return spending_object(spending)
 
     async def _note(
         self, request: web.Request, action: str, target: str, changes: Mapping[str, Any]

@@ -9,58 +9,76 @@ _COUNT: dict[str, Any] = {"type": ["integer", "null"], "minimum": 1}
 _NAMES: dict[str, Any] = {"type": ["array", "null"], "items": {"type": "string"}}
 _RESETS = ["never", "day", "week", "month", "24h", "7d", "30d"]
 
+_LIMITS: dict[str, Any] = {"$ref": "#/components/schemas/Limits"}
+_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
+
+_KEY_FIELDS: dict[str, Any] = {
+    "name": {"type": "string"},
+    "level": _NULL_TEXT,
+    "allowed_models": _NAMES,
+    "allowed_providers": _NAMES,
+    "margin": {"type": ["string", "null"], "examples": ["1.5"]},
+    "cache": {"type": "boolean"},
+    "expires_at": {"type": ["string", "null"], "format": "date-time"},
+    "active": {"type": "boolean"},
+    "team_id": _NULL_TEXT,
+    "customer_id": _NULL_TEXT,
+    "on_limits_unavailable": {"type": "string", "enum": ["open", "closed"]},
+    "limits": _LIMITS,
+}
+_GROUP_FIELDS: dict[str, Any] = {
+    "name": {"type": "string"},
+    "customer_id": {"type": ["string", "null"], "description": "teams only"},
+    "limits": _LIMITS,
+}
+_ID: dict[str, Any] = {"id": {"type": "string"}}
+
+
+def _object(fields: dict[str, Any], *required: str) -> dict[str, Any]:
+    """Return the schema of an object with these fields and no others."""
+    shown: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": fields}
+    return shown | ({"required": list(required)} if required else {})
+
+
+def _change(fields: dict[str, Any]) -> dict[str, Any]:
+    return _object(fields) | {"minProperties": 1}
+
+
 _SCHEMAS: dict[str, Any] = {
-    "Limits": {
-        "type": "object",
-        "properties": {
+    "Limits": _object(
+        {
             "budgets": {
                 "type": "array",
-                "items": {
-                    "type": "object",
-                    "required": ["usd"],
-                    "properties": {
+                "items": _object(
+                    {
                         "usd": {"type": "string", "examples": ["50.00"]},
-                        "nano_usd": {"type": "integer", "readOnly": True},
+                        "nano_usd": {"type": "integer", "description": "what usd says"},
                         "reset": {"type": "string", "enum": _RESETS, "default": "never"},
                     },
-                },
+                    "usd",
+                ),
             },
             "requests_per_minute": _COUNT,
             "tokens_per_minute": _COUNT,
             "concurrency": _COUNT,
+        }
+    ),
+    "NewKey": _object(_KEY_FIELDS, "name"),
+    "KeyChange": _change(_KEY_FIELDS),
+    "Key": _object(
+        {
+            **_ID,
+            "key": {"type": "string", "description": "the secret, when it is made only"},
+            "hint": {"type": "string", "description": "its last characters"},
+            **_KEY_FIELDS,
+            "created_at": _TIME,
         },
-    },
-    "Key": {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string", "readOnly": True},
-            "key": {"type": "string", "readOnly": True, "description": "when it is made only"},
-            "hint": {"type": "string", "readOnly": True},
-            "name": {"type": "string"},
-            "level": _NULL_TEXT,
-            "allowed_models": _NAMES,
-            "allowed_providers": _NAMES,
-            "margin": {"type": ["string", "null"], "examples": ["1.5"]},
-            "cache": {"type": "boolean"},
-            "expires_at": {"type": ["string", "null"], "format": "date-time"},
-            "active": {"type": "boolean"},
-            "team_id": _NULL_TEXT,
-            "customer_id": _NULL_TEXT,
-            "on_limits_unavailable": {"type": "string", "enum": ["open", "closed"]},
-            "limits": {"$ref": "#/components/schemas/Limits"},
-            "created_at": {"type": "string", "format": "date-time", "readOnly": True},
-        },
-    },
-    "Group": {
-        "type": "object",
-        "properties": {
-            "id": {"type": "string", "readOnly": True},
-            "name": {"type": "string"},
-            "customer_id": {"type": ["string", "null"], "description": "teams only"},
-            "limits": {"$ref": "#/components/schemas/Limits"},
-            "created_at": {"type": "string", "format": "date-time", "readOnly": True},
-        },
-    },
+        "id",
+        "name",
+    ),
+    "NewGroup": _object(_GROUP_FIELDS, "name"),
+    "GroupChange": _change(_GROUP_FIELDS),
+    "Group": _object({**_ID, **_GROUP_FIELDS, "created_at": _TIME}, "id", "name"),
     "Budget": {
         "type": "object",
         "properties": {
@@ -162,15 +180,19 @@ DOCUMENT: dict[str, Any] = {
         "schemas": _SCHEMAS,
     },
     "paths": {
-        "/livez": {"get": _operation("livez", "whether the listener answers", None)},
+        "/livez": {
+            "get": _operation("livez", "whether the listener answers", None) | {"security": []}
+        },
         "/admin/v1/openapi.json": {"get": _operation("openapi", "this document", None)},
         "/admin/v1/keys": {
             "get": _operation("list_keys", "all keys", "Key", many=True),
-            "post": _operation("create_key", "make a key", "Key", takes="Key"),
+            "post": _operation("create_key", "make a key", "Key", takes="NewKey"),
         },
         "/admin/v1/keys/{id}": {
             "get": _operation("get_key", "one key", "Key", path=("id",)),
-            "patch": _operation("update_key", "change a key", "Key", takes="Key", path=("id",)),
+            "patch": _operation(
+                "update_key", "change a key", "Key", takes="KeyChange", path=("id",)
+            ),
             "delete": _operation("revoke_key", "refuse a key from now on", "Key", path=("id",)),
         },
         "/admin/v1/keys/{id}/budget": {
@@ -192,7 +214,11 @@ DOCUMENT: dict[str, Any] = {
                 "list_groups", "all teams or customers", "Group", many=True, path=("kind",)
             ),
             "post": _operation(
-                "create_group", "make a team or customer", "Group", takes="Group", path=("kind",)
+                "create_group",
+                "make a team or customer",
+                "Group",
+                takes="NewGroup",
+                path=("kind",),
             ),
         },
         "/admin/v1/{kind}/{id}": {
@@ -201,7 +227,7 @@ DOCUMENT: dict[str, Any] = {
                 "update_group",
                 "change one, and all its keys",
                 "Group",
-                takes="Group",
+                takes="GroupChange",
                 path=("kind", "id"),
             ),
         },

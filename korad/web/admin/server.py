@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import stat
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,20 +28,18 @@ from korad.domain.secret import Secret
 from korad.errors import ClientError, KoradError, server_error
 from korad.ledger.database import LedgerError
 from korad.ledger.store import Ledger
+from korad.web.admin.attempts import Attempts
 from korad.web.admin.handlers import Handlers
 from korad.web.admin.openapi import DOCUMENT
 from korad.web.admin.reading import CHANGE, REQUEST_ID
 from korad.web.admin.trail import Trail
 
 BODY_BYTES_MAX = 64 * 1024
-WRONG_TOKENS_MAX = 10
-"""Per minute and listener; beyond it every wrong token is told to wait."""
 TRAIL_STREAM = "ka:audit"
 TOLD_MAX = 10_000
 """Changes kept in Redis; the trail has all of them."""
 CLOSE_TIMEOUT_S = 1.0
 """What is left of a request when korad stops gets this long."""
-_MINUTE_NS = 60_000_000_000
 _UNIX = "unix:"
 _log = logging.getLogger("korad")
 
@@ -68,7 +65,7 @@ class AdminServer:
             raise ValueError("the token of the admin API is empty")
         self._redis = redis
         self._handlers = Handlers(open_keys, Trail(state_dir), ledger, redis, shards=shards)
-        self._wrong_ns: deque[int] = deque(maxlen=WRONG_TOKENS_MAX)
+        self._attempts = Attempts()
         self._runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -151,9 +148,7 @@ class AdminServer:
             token.strip().encode("utf-8", "replace"), self._token
         ):
             return
-        now_ns = monotonic_ns()
-        wrong = self._wrong_ns
-        if len(wrong) == WRONG_TOKENS_MAX and now_ns - wrong[0] < _MINUTE_NS:
+        if self._attempts.is_too_many(request.remote, monotonic_ns()):
             raise ClientError(
                 429,
                 "Too many wrong tokens.",
@@ -161,7 +156,6 @@ class AdminServer:
                 code="too_many_attempts",
                 headers=(("retry-after", "60"),),
             )
-        wrong.append(now_ns)
         raise ClientError(
             401,
             "Send the admin token as 'Authorization: Bearer ...'.",

@@ -22,7 +22,13 @@ def test_a_record_is_logged_kept_and_counted(logged):
     pages = make_pages(1)
     metrics, ring = Metrics(pages, 0), RecentRing(pages, 0)
     record = a_record(RequestIds(0).next())
-    Records(log=log, metrics=metrics.own, recent=ring).note(record)
+    later = []
+    records = Records(log=log, metrics=metrics.own, recent=ring, call_soon=later.append)
+    records.note(a_record("req_" + "0" * 32))
+    records.note(record)
+    assert ring.find(record.request_id) is None
+    (hand_on,) = later
+    hand_on()
     if log is not None:
         log.start()
         log.stop()
@@ -33,5 +39,6 @@ def test_a_record_is_logged_kept_and_counted(logged):
 
     assert found is not None
     assert msgspec.json.decode(found.json)["model"] == "gpt-4o"
-    assert written == (found.json + b"\n" if logged else b"")
-    assert b"korad_request_duration_seconds_count 1\n" in metrics.render()
+    assert written.endswith(found.json + b"\n" if logged else b"")
+    assert written.count(b"\n") == (2 if logged else 0)
+    assert b"korad_request_duration_seconds_count 2\n" in metrics.render()

@@ -8,6 +8,9 @@ import orjson
 import pytest
 
 from korad.cli import main
+from tests.support.redis import redis_binary, redis_server
+
+__all__ = ["redis_binary", "redis_server"]
 
 FILE = """
 [providers.own]
@@ -182,3 +185,34 @@ def test_models_with_a_wrong_configuration_is_two(korad):
 
     assert (2, "") == (code, out)
     assert "korad: KORAD_PORT must be a whole number from 0 to 65535\n" == err
+
+
+@pytest.mark.parametrize("url", ["redis//:hunter2@x", "redis://:hunter2@x:port", "http://x"])
+def test_a_wrong_url_of_redis_is_a_problem(korad, url):
+    code, out, err = korad("check-config", KORAD_REDIS_URL=url)
+    as_json = korad("check-config", "--json")
+
+    assert (code, out) == (2, "")
+    assert "redis.url" in err
+    assert as_json[0] == 2
+    assert "redis.url" in orjson.loads(as_json[1])["problems"][0]
+
+
+def test_redis_is_asked_only_where_that_is_wanted(korad, redis_server):
+    url = redis_server.url
+    alive = [korad("check-config", *words, KORAD_REDIS_URL=url) for words in ((), ("--connect",))]
+    redis_server.stop()
+    away = [korad("check-config", *words) for words in ((), ("--connect",))]
+    shown = orjson.loads(korad("check-config", "--connect", "--json")[1])
+
+    assert [each[0] for each in (*alive, *away)] == [0, 0, 0, 1]
+    assert alive[1][1].rstrip().endswith(" answers")
+    assert (shown["ok"], shown["connection"]["ok"]) == (False, False)
+    assert shown["connection"]["error"] in away[1][1]
+
+
+def test_a_redis_of_korads_own_need_not_run(korad):
+    code, out, _ = korad("check-config", "--connect")
+
+    assert code == 0
+    assert "korad's own, which `korad serve` starts; it does not run" in out

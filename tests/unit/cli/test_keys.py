@@ -8,13 +8,19 @@ import orjson
 import pytest
 
 from korad.adapters.key_store import open_key_store
+from korad.adapters.running_server import announced
 from korad.cli import keys
 
 
 @pytest.fixture
-def korad_keys(tmp_path, capsys, monkeypatch):
+def environ():
+    return {}
+
+
+@pytest.fixture
+def korad_keys(tmp_path, capsys, monkeypatch, environ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("korad.cli.options.read_environment", dict)
+    monkeypatch.setattr("korad.cli.options.read_environment", lambda: environ)
 
     def run(*words):
         parser = argparse.ArgumentParser(prog="korad")
@@ -98,7 +104,7 @@ def test_list_and_show_tell_the_same(korad_keys):
     listed = orjson.loads(korad_keys("list", "--json")[1])
     shown = [orjson.loads(korad_keys("show", name, "--json")[1]) for name in ("alice", "bob")]
 
-    assert shown == listed
+    assert [each | {"spending": [], "spending_error": None} for each in listed] == shown
     assert [line.split()[1] for line in korad_keys("list")[1].splitlines()] == [
         "NAME",
         "alice",
@@ -206,3 +212,61 @@ def test_a_store_that_cannot_be_used_exits_1(korad_keys, tmp_path):
 
     assert code == 1
     assert str(tmp_path / "state") in err
+
+
+def test_create_prints_the_address_of_the_server_that_runs(korad_keys, tmp_path):
+    (tmp_path / "state").mkdir()
+    with announced(tmp_path / "state", "127.0.0.1", 40123):
+        running = korad_keys("create", "--name", "alice")[1]
+
+    assert "curl http://127.0.0.1:40123/v1/chat/completions" in running
+    assert "curl http://localhost:8084/v1/" in korad_keys("create", "--name", "bob")[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--allow-provider opnai", "no provider here is called 'opnai'; there are: ollama, openai"),
+        ("--allow-model openai/gpt-4oo", "no model here is called 'openai/gpt-4oo'"),
+        ("--allow-model openai/gtp-*", "no model here is called 'openai/gtp-*'"),
+        ("--allow-model gtp-*", ""),
+        ("--allow-model groq/*", "no model here is called 'groq/*'"),
+        ("--allow-model openai/gpt-4o", ""),
+        ("--allow-model openai/gpt-4o-2024-11-20", ""),
+        ("--allow-model openai/gpt-*", ""),
+        ("--allow-model gpt-4o", ""),
+        ("--allow-model ollama/whatever", ""),
+        ("--allow-model groq/mine", "no model here is called 'groq/mine'"),
+        ("--allow-provider openai", ""),
+        ("--allow-provider any", ""),
+    ],
+)
+def test_what_nothing_is_called_is_told_and_done(korad_keys, environ, stored, option, told):
+    environ |= {"OPENAI_API_KEY": "sk-x"}
+    with open("korad.toml", "w") as file:  # noqa: PTH123 - in the folder of the test
+        file.write("[providers.ollama]\n")
+    for words in (("create", "--name", "alice"), ("update", "alice")):
+        code, _, err = korad_keys(*words, *option.split())
+
+        assert code == 0
+        assert err.startswith(f"korad keys: {told}") if told else err == ""
+    assert stored("alice") is not None
+
+
+def test_without_a_provider_any_name_is_fine(korad_keys):
+    assert korad_keys("create", "--name", "a", "--allow-provider", "openai")[2] == ""
+
+
+def test_a_folder_whose_keys_are_in_redis_says_so_without_a_url(korad_keys, tmp_path, environ):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "keys.generation").write_text("0123456789abcdef\n")
+    code, _, err = korad_keys("list")
+    environ["KORAD_KEYS_STORE"] = "local"
+
+    assert code == 0
+    assert "KORAD_REDIS_URL" in err
+    assert korad_keys("list")[2] == ""
+
+
+def test_help_tells_the_default_of_the_state_folder(korad_keys):
+    assert "$KORAD_STATE_DIR" in korad_keys("list", "--help")[1]

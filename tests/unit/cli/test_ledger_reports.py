@@ -13,6 +13,7 @@ import pytest
 
 from korad.adapters.key_store import open_key_store
 from korad.cli import export, invoice, usage
+from korad.domain.limits import GroupKind
 from korad.ledger.entries import milliseconds
 from tests.support.ledger import NOON_MS, an_entry, an_event, sqlite_ledger
 
@@ -105,12 +106,14 @@ def test_an_unknown_key_is_told(korad):
 
 
 @pytest.mark.usefixtures("booked")
-def test_usage_shows_exact_sums_by_the_names_of_keys(korad):
+def test_usage_shows_exact_sums_with_names_beside_ids(korad):
     code, out, _ = korad("usage")
     lines = out.splitlines()
 
     assert code == 0
-    assert [line.split()[0] for line in lines] == ["KEY", "(no", "alice", "vk_gone", "total"]
+    assert [line.split()[0][:3] for line in lines] == ["KEY", "(no", "vk_", "vk_", "tot"]
+    assert lines[0].split()[1] == "NAME"
+    assert lines[2].split()[1] == "alice"
     assert "9007199.254742495" in lines[2]
     assert lines[-1].split()[1] == "4"
 
@@ -129,6 +132,27 @@ def test_usage_is_grouped(korad, by, groups):
     _, out, _ = korad("usage", "--by", by, "--json")
 
     assert {each[by]: each["events"] for each in orjson.loads(out)} == groups
+
+
+@pytest.mark.parametrize(("by", "kind"), [("team", "TEAM"), ("customer", "CUSTOMER")])
+def test_usage_of_teams_and_customers_has_their_names(korad, tmp_path, by, kind):
+    with open_key_store(tmp_path / "state") as store:
+        group = store.create_group(GroupKind[kind], "acme", now_s=1)
+    events = [an_event(1, **{f"{by}_id": group.group_id}), an_event(2, **{f"{by}_id": "xx_gone"})]
+    with sqlite_ledger(tmp_path / "state") as ledger:
+        ledger.add([an_entry(event, place) for place, event in enumerate(events, 1)], NOON_MS)
+    shown = orjson.loads(korad("usage", "--by", by, "--json")[1])
+    table = korad("usage", "--by", by)[1].splitlines()
+    csv = korad("usage", "--by", by, "--format", "csv")[1].splitlines()
+
+    names = {group.group_id: "acme", "xx_gone": None}
+    assert {each[by]: each["name"] for each in shown} == names
+    assert [group.group_id, "acme"] == table[1].split()[:2]
+    assert [f"{by},name", f"{group.group_id},acme"] == [",".join(x.split(",")[:2]) for x in csv[:2]]
+
+
+def test_an_export_is_json_lines_unless_told_otherwise(korad, booked):
+    assert korad("export")[1].splitlines() == [booked[0], booked[1], booked[3], booked[2]]
 
 
 @pytest.mark.usefixtures("booked")

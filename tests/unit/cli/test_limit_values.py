@@ -6,13 +6,8 @@ import argparse
 
 import pytest
 
-from korad.cli.limit_values import (
-    add_limit_options,
-    exact_usd,
-    limits_given,
-    limits_object,
-    limits_text,
-)
+from korad.adapters.limit_report import limits_object
+from korad.cli.limit_values import add_limit_options, limits_given, limits_text, short_usd
 from korad.domain.limits import Budget, Limits, Reset
 
 
@@ -103,7 +98,7 @@ def test_only_what_is_named_changes():
     ],
 )
 def test_money_is_shown_with_all_its_digits(nano_usd, shown):
-    assert exact_usd(nano_usd) == shown
+    assert short_usd(nano_usd) == shown
 
 
 def test_limits_are_shown_as_a_line_and_as_an_object():
@@ -118,8 +113,8 @@ def test_limits_are_shown_as_a_line_and_as_an_object():
     assert limits_text(Limits()) == "none"
     assert limits_object(limits) == {
         "budgets": [
-            {"usd": "50", "nano_usd": 50_000_000_000, "reset": "month"},
-            {"usd": "900", "nano_usd": 900_000_000_000, "reset": "never"},
+            {"usd": "50.00", "nano_usd": 50_000_000_000, "reset": "month"},
+            {"usd": "900.00", "nano_usd": 900_000_000_000, "reset": "never"},
         ],
         "requests_per_minute": 60,
         "tokens_per_minute": 70,

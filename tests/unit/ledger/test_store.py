@@ -10,7 +10,7 @@ import pytest
 from korad.ledger import LedgerError
 from korad.ledger.batch import Added
 from korad.ledger.entries import NUMBER_MAX
-from korad.ledger.reports import Period, lines
+from korad.ledger.reports import Period, lines, of_request
 from tests.support.ledger import (
     NOON_MS,
     PRODUCER,
@@ -201,3 +201,23 @@ def test_members_that_this_version_does_not_know_are_booked_with_the_rest(ledger
 
     assert ledger.add([an_entry(payload)], NOON_MS) == Added(booked=1)
     assert payloads_of(ledger) == [payload.decode()]
+
+
+def test_a_request_is_found_by_an_index_in_an_older_ledger_too(open_again):
+    older = open_again()
+    older.database.execute("DROP INDEX events_by_request")
+    older.add(entries(1, 2, 3), NOON_MS)
+    older.close()
+    ledger = open_again()
+    request_id = orjson.loads(an_event(2))["data"]["request_id"]
+    plan = "EXPLAIN " if ledger.database.for_update else "EXPLAIN QUERY PLAN "
+    if ledger.database.for_update:
+        ledger.database.execute("SET enable_seqscan = off")
+    told = ledger.database.execute(
+        plan + "SELECT payload FROM events WHERE request_id = ?",  # noqa: S608 - constants
+        (request_id,),
+    )
+
+    assert of_request(ledger, request_id) is not None
+    assert of_request(ledger, "req_none") is None
+    assert "events_by_request" in str(told)
