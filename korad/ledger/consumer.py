@@ -1,13 +1,16 @@
-"""From the streams into the ledger: read, book in one transaction, acknowledge, trim.
+"""From the streams into the ledger: read, book in one transaction with how far it is, trim.
 
-An entry is acknowledged after its event is committed, and trimmed after it is acknowledged. So
-whatever ends in between, the entry comes again, and the ledger knows the event by its id.
+An entry is trimmed only behind that note. So whatever ends in between, the entry comes again, and
+the ledger knows the event by its id.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +32,7 @@ POLL_S: Final = 0.2
 """Pause between reads that cannot block."""
 GATHER_S: Final = 0.1
 """Pause after a read that found fewer than it may: a transaction costs as much as 100 events."""
+THREAD_NICE: Final = 10
 LEASE_RETRY_S: Final = 1.0
 CARE_EVERY_S: Final = 5.0
 RETRY_FIRST_S: Final = 0.1
@@ -96,13 +100,16 @@ class LedgerConsumer:
         self._store = store
         self._streams = Streams(redis, shards, store.ledger_id)
         self._keep_ms = int(keep_s * 1_000)
-        self._care_ns = int(care_s * _NS_PER_S)
         self._care_at_ns = 0
         self._foreign = foreign
         self._care_s = care_s
+        self._booked_before = self._missed = 0
+        """Events booked at the last look, and missed when everything was read again."""
         self._stopping = asyncio.Event()
         # One thread: the database is asked in the order of the calls.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._thread = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="ledger", initializer=_yield_to_others
+        )
 
     async def run(self) -> None:
         """Consume until `stop`, whatever Redis or the database do meanwhile.
@@ -171,7 +178,7 @@ class LedgerConsumer:
         return False
 
     async def _begin(self) -> None:
-        """Bring the groups and the ledger together, then book what was left half done."""
+        """Go to where the ledger stands in each stream."""
         if self._foreign is Foreign.TAKE_OVER:
             self._foreign = Foreign.FAIL
             if await self._streams.take_over():
@@ -186,8 +193,6 @@ class LedgerConsumer:
             if await self._streams.rewind(shard, positions.get(shard)):
                 _log.warning("ledger: Redis has lost entries of shard %02d; reading it anew", shard)
                 await self._in_thread(self._store.forget_position, shard)
-        while entries := await self._streams.read_pending():
-            await self._book(entries)
 
     async def _book(self, entries: list[StreamEntry]) -> None:
         now_ms = unix_ns() // _NS_PER_MS
@@ -207,29 +212,42 @@ class LedgerConsumer:
                 added.conflicts,
                 added.malformed,
             )
-        await self._streams.acknowledge(entries)
 
     async def _care(self) -> None:
-        """Take over from consumers that are gone, trim, and look how far behind the ledger is."""
-        self._care_at_ns = monotonic_ns() + self._care_ns
+        """Trim, and look how far behind the ledger is."""
+        self._care_at_ns = monotonic_ns() + int(self._care_s * _NS_PER_S)
         if not await self._in_thread(self._store.take_lease):
             raise LeaseLostError("another consumer has taken over")
         await self._streams.claim_ownership()
-        for shard in self._streams.shards:
-            while entries := await self._streams.claim(shard):
-                await self._book(entries)
         positions = await self._in_thread(self._store.positions)
         for shard, recorded in positions.items():
             if shard in self._streams.shards:
                 self.status.trimmed += await self._streams.trim(shard, recorded, self._keep_ms)
         checkpoints = await self._in_thread(self._store.checkpoints)
-        self.status.lag_events = sum(
-            [
-                max(0, number - checkpoints.get((producer, shard), 0))
-                for shard in self._streams.shards
-                for producer, number in (await self._streams.numbers(shard)).items()
-            ]
+        lag_before, self.status.lag_events = (
+            self.status.lag_events,
+            sum(
+                [
+                    max(0, number - checkpoints.get((producer, shard), 0))
+                    for shard in self._streams.shards
+                    for producer, number in (await self._streams.numbers(shard)).items()
+                ]
+            ),
         )
+        await self._look_for_missed(lag_before)
+
+    async def _look_for_missed(self, lag_before: int) -> None:
+        """Read everything again, once, where events stay behind though nothing is left to read.
+
+        A consumer that lost its lease in the middle may have taken them from the group in vain.
+        """
+        lag, booked = self.status.lag_events, self.status.booked
+        if lag and lag == lag_before and booked == self._booked_before and lag != self._missed:
+            self._missed = lag
+            _log.warning("ledger: %d events were not booked; reading all that Redis has anew", lag)
+            for shard in self._streams.shards:
+                await self._streams.rewind(shard, None)
+        self._booked_before = booked
 
     async def _let_go(self, error: Exception) -> None:
         """Raise what no waiting helps; let another consumer of this ledger take foreign streams."""
@@ -265,6 +283,12 @@ class LedgerConsumer:
 
     async def _in_thread(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+
+def _yield_to_others() -> None:
+    """Let this thread have what others leave of the processor: booking may be late."""
+    if sys.platform == "linux":  # where a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), THREAD_NICE)
 
 
 def _end_if_cancelled() -> None:

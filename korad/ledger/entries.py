@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from korad.domain.event import (
     EVENT_TYPE,
     SCHEMA_VERSION,
@@ -14,7 +16,6 @@ from korad.domain.event import (
     decode_event,
     parse_event_id,
 )
-from korad.domain.value import value
 
 NUMBER_MAX = 2**63 - 1
 """Largest integer of both databases."""
@@ -24,8 +25,7 @@ _NUL = rb"\u0000"
 _STATUS_TEXT = {status: status.value for status in EventStatus}
 
 
-@value
-class StreamEntry:
+class StreamEntry(msgspec.Struct, frozen=True, gc=False):
     """One entry as Redis gave it."""
 
     shard: int

@@ -1,6 +1,8 @@
-"""The streams of events as the ledger's consumer group sees them.
+"""The streams of events as the ledger reads them.
 
-The client must not decode what Redis sends, and must not repeat what may have been done.
+How far it is, is noted in the ledger, in the transaction that books the events: the group need not
+remember what it gave out. The client must not decode what Redis sends, and must not repeat what
+may have been done.
 """
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from redis.asyncio import Redis, RedisCluster
@@ -25,7 +26,6 @@ COUNT: Final = 1_000
 COUNT_MIN: Final = 20
 """Entries per stream and read: COUNT over all of them, but never fewer than this."""
 FIELD: Final = b"e"
-CLAIM_IDLE_MS: Final = 60_000
 KEPT_ENTRIES_MAX: Final = 100_000
 """Per shard, however young: about 150 MB of Redis' memory."""
 
@@ -55,7 +55,7 @@ class ForeignStreamError(LedgerError):
 
 
 class Streams:
-    """Read, acknowledge, claim and trim. Everything raises RedisError or OSError.
+    """Read and trim. Everything raises RedisError or OSError.
 
     `consumer` is the ledger's id.
     """
@@ -69,6 +69,7 @@ class Streams:
         # A cluster reads no two slots in one command.
         keys = [stream_key(shard) for shard in self.shards]
         self._reads = [[key] for key in keys] if isinstance(redis, RedisCluster) else [keys]
+        redis.set_response_callback("XREADGROUP", _raw)  # type: ignore[arg-type]
 
     @property
     def can_block(self) -> bool:
@@ -103,42 +104,10 @@ class Streams:
             await self.redis.set(owner_key(shard), self._consumer)
         return not former <= {"", self._consumer}
 
-    async def read(self, *, block_ms: int | None) -> list[StreamEntry]:
-        """Return entries that no consumer of the group has got yet."""
-        return await self._read(">", block_ms if self.can_block else None)
-
-    def may_have_more(self, entries: Sequence[StreamEntry]) -> bool:
-        """Return whether `entries`, as read, are all that could be read at once of some stream."""
-        found = Counter(entry.shard for entry in entries)
-        return max(found.values(), default=0) >= self._count
-
-    async def read_pending(self) -> list[StreamEntry]:
-        """Return entries that this consumer got and has not acknowledged, oldest first."""
-        return await self._read("0", None)
-
-    async def claim(self, shard: int) -> list[StreamEntry]:
-        """Take over what a consumer that is gone has left unacknowledged."""
-        found: list[StreamEntry] = []
-        start: Any = "0-0"
-        while True:
-            answer: Any = await self.redis.xautoclaim(
-                stream_key(shard), GROUP, self._consumer, CLAIM_IDLE_MS, start, count=COUNT
-            )
-            start = answer[0]
-            found += [_entry(shard, each) for each in answer[1] if each and each[0] is not None]
-            if start in {b"0-0", "0-0"} or len(found) >= COUNT:
-                return found
-
-    async def acknowledge(self, entries: Iterable[StreamEntry]) -> None:
-        """Tell Redis that these are booked."""
-        by_shard = sorted(entries, key=lambda entry: entry.shard)
-        for shard, group in groupby(by_shard, key=lambda entry: entry.shard):
-            await self.redis.xack(stream_key(shard), GROUP, *[entry.stream_id for entry in group])
-
     async def rewind(self, shard: int, recorded: str | None) -> bool:
         """Let the group read again what the ledger has not noted as booked, if there is such.
 
-        So is read again what another ledger acknowledged: this one is new, or an older copy. True
+        So is read again what another ledger took, and what was read and could not be booked. True
         if the whole stream is read again, because Redis has lost what this ledger noted.
         """
         group = next(each for each in await self.groups(shard) if each["name"] == GROUP)
@@ -148,6 +117,28 @@ class Streams:
         if order(group["last-delivered-id"]) > order(start):
             await self.redis.xgroup_setid(stream_key(shard), GROUP, start)
         return lost
+
+    async def read(self, *, block_ms: int | None) -> list[StreamEntry]:
+        """Return the entries that the group has not read yet.
+
+        Nothing is to be acknowledged: what is booked is noted in the ledger, with the events.
+        """
+        entries: list[StreamEntry] = []
+        wait = () if block_ms is None or not self.can_block else ("BLOCK", block_ms)
+        for keys in self._reads:
+            answer: Any = await self.redis.execute_command(
+                "XREADGROUP", "GROUP", GROUP, self._consumer, "COUNT", self._count, *wait,
+                "NOACK", "STREAMS", *keys, *[">"] * len(keys),
+            )  # fmt: skip
+            for key, found in _pairs(answer):
+                shard = self._shard_of[key]
+                entries += [_entry(shard, *each) for each in found]
+        return entries
+
+    def may_have_more(self, entries: Sequence[StreamEntry]) -> bool:
+        """Return whether `entries`, as read, are all that could be read at once of some stream."""
+        found = Counter(entry.shard for entry in entries)
+        return max(found.values(), default=0) >= self._count
 
     async def groups(self, shard: int) -> list[dict[str, Any]]:
         """Return the consumer groups of a stream: name, last-delivered-id, pending."""
@@ -204,36 +195,24 @@ class Streams:
             answer = await self.redis.time()
         return int(answer[0]) * 1_000 + int(answer[1]) // 1_000
 
-    async def _read(self, start: str, block_ms: int | None) -> list[StreamEntry]:
-        entries: list[StreamEntry] = []
-        for keys in self._reads:
-            answer: Any = await self.redis.xreadgroup(
-                GROUP,
-                self._consumer,
-                dict.fromkeys(keys, start),
-                count=self._count,
-                block=block_ms,
-            )
-            for key, found in _pairs(answer):
-                entries += [_entry(self._shard_of[key], each) for each in found]
-        return entries
-
 
 def _pairs(answer: Any) -> Iterable[tuple[bytes, Sequence[Any]]]:
     """Return (stream, entries) of an answer in either protocol."""
     if not answer:
         return []
-    if isinstance(answer, Mapping):
-        # RESP3 wraps the entries of a stream once more.
-        return [(key, found[0] if found else []) for key, found in answer.items()]
-    return [(key, found) for key, found in answer]
+    return answer.items() if isinstance(answer, Mapping) else answer
 
 
-def _entry(shard: int, entry: Sequence[Any]) -> StreamEntry:
-    stream_id, fields = entry
-    return StreamEntry(
-        shard=shard, stream_id=_text(stream_id), payload=fields.get(FIELD) if fields else None
-    )
+def _entry(shard: int, stream_id: bytes, fields: Sequence[bytes] | None) -> StreamEntry:
+    if fields and fields[0] == FIELD:
+        return StreamEntry(shard, _text(stream_id), fields[1])
+    others = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
+    return StreamEntry(shard, _text(stream_id), others.get(FIELD))
+
+
+def _raw(answer: Any, **_: Any) -> Any:
+    """Take an answer as it came: redis-py makes a dict of each entry, for more than its parsing."""
+    return answer
 
 
 def _after(stream_id: str) -> tuple[int, int]:
