@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -13,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from bench.machine import ROOT, describe, git_commit
 from bench.optimizer.conversation import Conversation
 from bench.optimizer.data import DataError, limited, read_folder
 from bench.optimizer.figures import (
@@ -32,7 +30,6 @@ from korad.adapters.tokenizer import TokenizerError, load_encode
 from korad.optimizer import LEVELS
 
 SUMMARY = "measure what the optimizer saves and keeps, what that is worth and how long it takes"
-ROOT = Path(__file__).parents[2]
 OUT = ROOT / "build" / "bench"
 SAMPLE_PER_KIND = 4
 EXIT_FOUND, EXIT_FAILED = 1, 2
@@ -93,17 +90,18 @@ def _conversations(args: argparse.Namespace) -> list[Conversation]:
 def _report(
     args: argparse.Namespace, levels: dict[str, Level], conversations: int, seconds: float
 ) -> Report:
+    machine = describe()
     return Report(
         schema_version=SCHEMA_VERSION,
         made_at=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=Machine(
-            system=f"{platform.system()} {platform.release()}",
-            processor=_processor(),
-            cores=os.cpu_count() or 1,
-            python=f"{platform.python_implementation()} {platform.python_version()}",
+            system=machine.kernel,
+            processor=machine.processor,
+            cores=machine.cores,
+            python=machine.python,
         ),
         korad_version=__version__,
-        git_commit=_git_commit(),
+        git_commit=git_commit(),
         data="own sample" if args.data is None else args.data.name,
         seed=args.seed if args.data is None else None,
         limit=args.limit,
@@ -125,27 +123,3 @@ def _write(report: Report, out: Path) -> int:
 def _fail(message: str) -> int:
     sys.stderr.write(f"bench optimizer: {message}\n")
     return EXIT_FAILED
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _git_commit() -> str:
-    def git(*arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", *arguments],  # noqa: S607 - whichever git the user has
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return done.stdout.strip()
-
-    try:
-        commit, changes = git("rev-parse", "HEAD"), git("status", "--porcelain")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{commit}+changes" if changes else commit

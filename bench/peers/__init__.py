@@ -1,0 +1,1 @@
+"""korad among its peers: the same job, the same load, the same core, in one run."""

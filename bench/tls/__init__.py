@@ -1,0 +1,1 @@
+"""What TLS to a provider costs korad, and how many of its handshakes are resumed."""
