@@ -95,6 +95,10 @@ class Books:
         # Only now is the former file given up; a kill before this tells the rest once more, and
         # `told` keeps what is already told from being told twice.
         self._inflight = Inflight(folder / INFLIGHT_FILE, slots=slots, epoch=self.producer.epoch)
+        # The slots' own, without a call between: one of them is made for every piece of a stream.
+        self.count = self._inflight.count
+        self.note_prompt = self._inflight.note_prompt
+        self.note_sent = self._inflight.note_sent
         for stale in folder.glob(f"{CONTEXTS_FILE}-*"):
             if stale != _contexts_file(folder, self.producer.epoch):
                 stale.unlink()
@@ -156,18 +160,6 @@ class Books:
             raise server_error(
                 503, "korad has too much to do.", "overloaded", retry_after_s=1
             ) from None
-
-    def count(self, slot: int, tokens: int) -> None:
-        """Note how many tokens are about to have been passed on, in all."""
-        self._inflight.count(slot, tokens)
-
-    def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
-        """Note the counts of the prompt."""
-        self._inflight.note_prompt(slot, sent_tokens, original_tokens)
-
-    def note_sent(self, slot: int, *, sent: bool) -> None:
-        """Note that the provider has (or has not) got the request."""
-        self._inflight.note_sent(slot, sent=sent)
 
     def abandon(self, slot: int) -> None:
         """Give a slot back without an event: its exchange never began."""

@@ -113,18 +113,18 @@ class Inflight:
         page[at] = 1
         return at
 
-    def count(self, at: int, tokens: int) -> None:
+    def count(self, slot: int, tokens: int) -> None:
         """Note how many tokens are about to have been passed on, in all."""
-        _pack_count(self._map, at + _COUNT_AT, tokens)
+        _pack_count(self._map, slot + _COUNT_AT, tokens)
 
-    def note_prompt(self, at: int, sent_tokens: int, original_tokens: int) -> None:
+    def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
         """Note the counts of the prompt."""
-        _pack_prompt(self._map, at + _PROMPT_AT, sent_tokens, original_tokens)
+        _pack_prompt(self._map, slot + _PROMPT_AT, sent_tokens, original_tokens)
 
-    def note_sent(self, at: int, *, sent: bool) -> None:
+    def note_sent(self, slot: int, *, sent: bool) -> None:
         """Note that the provider has (or has not) got the request."""
-        flags = self._map[at + _FLAGS_AT]
-        self._map[at + _FLAGS_AT] = flags | FLAG_SENT if sent else flags & ~FLAG_SENT
+        flags = self._map[slot + _FLAGS_AT]
+        self._map[slot + _FLAGS_AT] = flags | FLAG_SENT if sent else flags & ~FLAG_SENT
 
     def close(self, at: int) -> None:
         """Give a slot back: its event is written, or none is owed."""
