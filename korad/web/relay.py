@@ -30,6 +30,9 @@ FOLD_BYTES = 4_096
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """Longest non-streaming answer kept in memory until its usage is known."""
 
+LIMITED_BYTES_AT_ONCE = 4_096
+"""Of a stream of a key with limits: less than a slice of tokens, in the shortest of events."""
+
 _CHUNKED = b"Transfer-Encoding: chunked\r\nTrailer: X-Korad-Billed-Amount\r\n"
 _log = logging.getLogger("korad")
 
@@ -50,7 +53,7 @@ class Relay:
     __slots__ = (
         "_allowance", "_body", "_body_bytes", "_chunked", "_client", "_close", "_count", "_drains",
         "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held", "_settled", "_shell",
-        "_slot", "_stalled", "_waiting_for_count", "deadline",
+        "_slot", "_stalled", "_unread", "_unread_end", "_waiting_for_count", "deadline",
     )  # fmt: skip
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
@@ -73,6 +76,10 @@ class Relay:
         """Whether the client does not keep up."""
         self._allowance: Allowance | None = None
         """What a key with limits may spend."""
+        self._unread = b""
+        """Bytes of its stream that must wait until more was granted."""
+        self._unread_end = False
+        """Behind them, the answer's end."""
         self._slot: int | None = None
         """Where the books note what is under way, from before the upstream call to the event."""
         self._count = shell.books.count
@@ -119,7 +126,10 @@ class Relay:
 
     def _read_on(self) -> None:
         """Read from the provider unless the client, or its budget, does not keep up."""
-        behind = self._allowance is not None and self._allowance.is_behind
+        allowance = self._allowance
+        if allowance is not None and self._unread:
+            self._take_limited(allowance, b"")
+        behind = allowance is not None and allowance.is_behind
         if self._handle is not None and not self._stalled and not behind:
             self._handle.resume(self)
 
@@ -171,7 +181,27 @@ class Relay:
         decoder = self._exchange.decoder
         if decoder is None:
             self._keep_piece(data)
-            return
+        elif self._allowance is None:
+            self._feed(decoder, data)
+        else:
+            self._take_limited(self._allowance, data)
+
+    def _take_limited(self, allowance: Allowance, data: bytes) -> None:
+        """Pass on no more than is granted, and a piece; the rest waits for the answer."""
+        decoder = self._exchange.decoder
+        assert decoder is not None
+        unread, self._unread = self._unread + data, b""
+        at = 0
+        while at < len(unread) and not allowance.is_behind:
+            if self._settled or self._failure is not None or self._waiting_for_count:
+                return
+            self._feed(decoder, unread[at : at + LIMITED_BYTES_AT_ONCE])
+            at += LIMITED_BYTES_AT_ONCE
+        self._unread = unread[at:]
+        if self._unread_end and not self._unread:
+            self.on_end()
+
+    def _feed(self, decoder: StreamDecoder, data: bytes) -> None:
         try:
             events = decoder.feed(data)
         except KoradError as error:
@@ -210,7 +240,8 @@ class Relay:
     def on_end(self) -> None:
         """Finish a whole answer; for a stream that said so itself, nothing is left to do."""
         self._handle = None
-        if self._settled or self._failure is not None or self._waiting_for_count:
+        self._unread_end = True
+        if self._settled or self._failure is not None or self._waiting_for_count or self._unread:
             return
         if self._exchange.decoder is None:
             self._answer(b"".join(self._body))

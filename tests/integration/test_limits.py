@@ -6,6 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from korad.adapters.pepper import load_pepper
 from korad.adapters.redis_books import RedisBooks
 from korad.adapters.redis_control import connect_control
@@ -20,6 +22,7 @@ from korad.simulator import Fault, Script
 from tests.support.proxy import running_proxy
 from tests.support.raw_http import RawConnection, ask, chat, request
 from tests.support.redis import redis_binary, redis_server
+from tests.support.upstream import read_request, upstream
 
 __all__ = ["redis_binary", "redis_server"]
 
@@ -130,11 +133,12 @@ async def test_many_at_once_do_not_spend_more_than_there_is(tmp_path, redis_serv
     assert ({}, {}, 0) == (found["held"], found["open"], found["holds"])
 
 
-async def test_a_stream_is_cut_where_the_budget_ends(tmp_path, redis_server):
+@pytest.mark.parametrize("interval_s", [0.001, 0.0])
+async def test_a_stream_is_cut_where_the_budget_ends(tmp_path, redis_server, interval_s):
     limit = 400 * NANO_PER_TOKEN
     key = limited(budget(limit))
     async with limited_proxy(tmp_path, redis_server, key) as proxy:
-        proxy.simulator.script = Script(completion_tokens=2_000, token_interval_s=0.001)
+        proxy.simulator.script = Script(completion_tokens=8_000, token_interval_s=interval_s)
         answer = await ask_limited(proxy, stream=True)
         found = await settled(redis_server, 1)
 
@@ -146,6 +150,42 @@ async def test_a_stream_is_cut_where_the_budget_ends(tmp_path, redis_server):
     assert ("budget_exceeded", "counted") == (event.data.error_code, event.data.usage_source)
     slice_nano_usd = 256 * NANO_PER_TOKEN
     assert limit // 2 < found["spent"] <= limit + slice_nano_usd
+    assert ({}, {}, 0) == (found["held"], found["open"], found["holds"])
+
+
+BURST_EVENTS = 4_000
+
+
+def a_burst():
+    """Return an answer whose events come in one piece: whatever is read, much of it is there."""
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"w "}}]}\n\n'
+    events = event * BURST_EVENTS + b"data: [DONE]\n\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n"
+    return head % len(events) + events
+
+
+async def serve_a_burst(reader, writer, _):
+    while True:
+        await read_request(reader)
+        writer.write(a_burst())
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+async def test_a_stream_that_comes_at_once_is_held_to_its_budget(tmp_path, redis_server, lasts):
+    limit = (2 * BURST_EVENTS if lasts else 400) * NANO_PER_TOKEN
+    async with (
+        upstream(serve_a_burst) as url,
+        limited_proxy(tmp_path, redis_server, limited(budget(limit)), openai_base_url=url) as proxy,
+    ):
+        answer = await ask_limited(proxy, stream=True)
+        found = await settled(redis_server, 1)
+
+    assert lasts is answer.body.endswith(b"data: [DONE]\n\n")
+    assert lasts is not (b'"code":"budget_exceeded"' in answer.body)
+    passed_on = answer.body.count(b'"content":"w "')
+    assert found["events"][0].data.output_tokens >= passed_on
+    assert passed_on == BURST_EVENTS if lasts else passed_on < 400 + 256
+    assert found["spent"] <= limit + 256 * NANO_PER_TOKEN
     assert ({}, {}, 0) == (found["held"], found["open"], found["holds"])
 
 
