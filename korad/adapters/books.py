@@ -99,9 +99,7 @@ class Books:
         self.count = self._inflight.count
         self.note_prompt = self._inflight.note_prompt
         self.note_sent = self._inflight.note_sent
-        for stale in folder.glob(f"{CONTEXTS_FILE}-*"):
-            if stale != _contexts_file(folder, self.producer.epoch):
-                stale.unlink()
+        _forget_contexts_but(folder, self.producer.epoch)
 
     @property
     def full(self) -> bool:
@@ -275,6 +273,12 @@ class Books:
         frame = encode_frame(number, shard, KIND_EVENT_WITH_HOLD if hold else KIND_EVENT, payload)
         self._numbers[shard] = number
         return frame
+
+
+def _forget_contexts_but(folder: Path, epoch: int) -> None:
+    for stale in folder.glob(f"{CONTEXTS_FILE}-*"):
+        if stale != _contexts_file(folder, epoch):
+            stale.unlink()
 
 
 def _contexts_file(folder: Path, epoch: int) -> Path:
