@@ -14,6 +14,7 @@ from time import gmtime, strftime
 from aiohttp import web
 
 from korad import __version__
+from korad.adapters.answers import open_answers
 from korad.adapters.books_opening import open_books
 from korad.adapters.deadlines import DeadlineWheel
 from korad.adapters.key_errors import KeyStoreError
@@ -39,7 +40,6 @@ from korad.optimizer import Chain, TokenCounter
 from korad.providers.anthropic import AnthropicDialect
 from korad.providers.anthropic_models import CapabilityTable
 from korad.providers.openai import OpenAIDialect
-from korad.response_cache import AnswerMemory
 from korad.rooms import Rooms
 from korad.routing import Router
 from korad.upstream import Pool
@@ -111,8 +111,7 @@ class App:
         self._counters = ThreadPoolExecutor(1, thread_name_prefix="count")
         self._transformers = ThreadPoolExecutor(1, thread_name_prefix="transform")
         self._failures: Counter[str] = Counter()
-        self._answers = AnswerMemory(ttl_s=settings.cache.ttl_s, bytes_max=settings.cache.bytes_max)
-        self._lookups: Counter[str] = Counter()
+        self._answers = open_answers(settings.cache, redis)
         self._books = open_books(
             settings.state_dir / JOURNAL_FOLDER,
             load_machine(settings.state_dir / JOURNAL_FOLDER),
@@ -166,6 +165,7 @@ class App:
         loop = asyncio.get_running_loop()
         await self._watch.refresh()
         self._pipeline.start()
+        self._answers.start()
         self._wheel.start(self._shell.note_date)
         if self._request_log is not None:
             self._request_log.start()
@@ -209,6 +209,7 @@ class App:
         self._transformers.shutdown(wait=True)
         self._counters.shutdown(wait=True)
         await self._pipeline.close()
+        await self._answers.close()
         self._books.shut()
         self._records.hand_on()
         if self._request_log is not None:
@@ -260,12 +261,7 @@ class App:
         for name, count in (failures - self._failures).items():
             self._metrics.own.add(f'korad_transform_failures_total{{transform="{name}"}}', count)
             self._failures[name] += count
-        answers = self._answers
-        lookups = Counter(hits=answers.hits, misses=answers.misses)
-        for name, count in (lookups - self._lookups).items():
-            self._metrics.own.add(f"korad_cache_{name}_total", count)
-        self._lookups = lookups
-        self._metrics.own.set("korad_cache_bytes", answers.bytes_held)
+        self._answers.note(self._metrics.own)
         if self._request_log is not None:
             self._metrics.own.set("korad_log_lines_dropped_total", self._request_log.dropped)
 

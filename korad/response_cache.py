@@ -11,7 +11,6 @@ Two equal requests under way at once both go upstream; the later answer replaces
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from hashlib import blake2b
 
 import msgspec
@@ -112,30 +111,26 @@ class Recording:
 
 
 class AnswerMemory:
-    """Implement `korad.ports.AnswerStore` in this process: the least recently used goes first."""
+    """Answers in this process: the least recently used goes first."""
 
-    __slots__ = ("_bytes_max", "_entries", "_ttl_ms", "bytes_held", "hits", "misses")
+    __slots__ = ("_bytes_max", "_entries", "_ttl_ms", "bytes_held")
 
     def __init__(self, *, ttl_s: float, bytes_max: int) -> None:
         self._ttl_ms = round(ttl_s * 1000)
         self._bytes_max = bytes_max
         self._entries: OrderedDict[bytes, StoredAnswer] = OrderedDict()
         self.bytes_held = 0
-        self.hits = 0
-        self.misses = 0
 
-    def find(self, key: bytes, now_ms: int, then: Callable[[StoredAnswer | None], None]) -> None:
-        """Call `then`, at once, with the answer under `key` or None; an expired one is dropped."""
+    def get(self, key: bytes, now_ms: int) -> StoredAnswer | None:
+        """Return the answer under `key` at Unix time `now_ms`; an expired one is dropped."""
         answer = self._entries.get(key)
-        if answer is not None and now_ms >= answer.stored_ms + self._ttl_ms:
-            self._drop(key)
-            answer = None
         if answer is None:
-            self.misses += 1
-        else:
-            self._entries.move_to_end(key)
-            self.hits += 1
-        then(answer)
+            return None
+        if now_ms >= answer.stored_ms + self._ttl_ms:
+            self._drop(key)
+            return None
+        self._entries.move_to_end(key)
+        return answer
 
     def put(self, key: bytes, answer: StoredAnswer) -> None:
         """Keep `answer`, in place of what `key` held; one that is too large is not kept."""

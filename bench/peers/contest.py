@@ -26,7 +26,7 @@ from bench.peers.outcome import (
     PeerNote,
     Workers,
 )
-from bench.peers.parts import parts_ns, shares
+from bench.peers.parts import PartsWatch
 from bench.peers.peer import MissingPeerError, Peer, Program
 from bench.peers.placement import Placement, our_cores, place, place_two_workers
 from bench.peers.quiet import busy_cores
@@ -148,10 +148,12 @@ def _in_turn(scene: Scene, record: Record, running: Sequence[RunningPeer]) -> No
     if record.case.kind in ("rate", "stream"):
         targets = [scene.direct, *targets]
     ours = [each for each in running if isinstance(each.peer, Korad)]
-    before = [parts_ns(each.process_id, each.port) for each in ours]
-    record.add(scene, targets, record.case.scenario, record.case.rounds)
-    for each, then in zip(ours, before, strict=True):
-        record.parts.update(shares(then, parts_ns(each.process_id, each.port)))
+    watches = [PartsWatch(each.process_id, each.port) for each in ours]
+    case = record.case
+    record.results.extend(scene.measure(targets, case.scenario, case.rounds, watches))
+    record.scenarios.update({target.name: case.scenario for target in targets})
+    for watch in watches:
+        record.parts.update(watch.shares())
 
 
 def _left(

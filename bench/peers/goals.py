@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from bench.peers import values
 from bench.peers.outcome import LIMIT, Outcome, Workers
+from bench.peers.parts import KORAD
 
-KORAD = "korad"
 PER_REQUEST = "requests_per_s"
 
 

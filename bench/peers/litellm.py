@@ -44,7 +44,7 @@ class LiteLLM:
     checks_keys = True
     capacity: Capacity | None = Capacity(
         connections=8,
-        requests_per_s=15,
+        requests_per_s=10,
         streams_per_s=2,
         slow_streams=100,
         slow_streams_per_s=20,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from bench.load.result import Ratio
 from bench.peers import values
-from bench.peers.goals import KORAD, goals, scaling
+from bench.peers.goals import goals, scaling
 from bench.peers.method import METHOD
 from bench.peers.outcome import DIRECT, CaseResult, Outcome, PeerNote
+from bench.peers.parts import KORAD
 from bench.peers.quiet import BUSY_CORES
 
 BEGIN = "<!-- notes: written by hand, kept when this file is made anew -->"
@@ -265,7 +266,7 @@ def _parts(outcome: Outcome) -> str:
     lines = [
         "",
         "",
-        "korad's CPU time by its processes (shares of the whole case, warm-up included):",
+        "korad's CPU time by its processes while it was measured:",
         "",
     ]
     names = list(found[0].parts)

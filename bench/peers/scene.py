@@ -18,6 +18,7 @@ from bench.load.result import TargetResult
 from bench.load.stand_in_orders import Counters, Orders, orders_for
 from bench.load.stand_in_process import StandIn
 from bench.peers.outcome import DIRECT
+from bench.peers.parts import PartsWatch
 from bench.peers.peer import MODEL, MissingPeerError, Peer, Program
 from bench.peers.placement import Placement
 from bench.peers.reaper import Reaper
@@ -81,9 +82,19 @@ class Scene:
             yield [each for each in started if self._is_ready(each, skipped)]
 
     def measure(
-        self, targets: Sequence[Target], scenario: Scenario, blocks: int
+        self,
+        targets: Sequence[Target],
+        scenario: Scenario,
+        blocks: int,
+        watches: Sequence[PartsWatch] = (),
     ) -> list[TargetResult]:
         """Run a scenario against targets in turn; interleaved, as `run_blocks` does."""
+
+        def tell(progress: Progress) -> None:
+            self._notify(scenario.name, progress)
+            for watch in watches:
+                watch.see(progress)
+
         os.sched_setaffinity(self._provider.process_id, self.placement.provider)
         self._provider.control(self._orders_of(scenario))
         results = run_blocks(
@@ -93,7 +104,7 @@ class Scene:
             blocks=blocks,
             processes=len(self.placement.load),
             cpus=self.placement.load,
-            notify=lambda progress: self._notify(scenario.name, progress),
+            notify=tell,
         )
         self.wrong_keys += self._provider.control().wrong_key
         return results

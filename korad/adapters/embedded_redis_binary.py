@@ -45,7 +45,7 @@ def find_server_binary(files: ServerFiles | None = None) -> Path:
 
 def _candidates(files: ServerFiles | None) -> list[Path]:
     found = []
-    if files is not None and files.data.exists() and files.binary.exists():
+    if files is not None and files.has_data and files.binary.exists():
         wrote = Path(files.binary.read_text().rstrip("\n"))
         if wrote.is_file():
             found.append(wrote)

@@ -54,9 +54,9 @@ class ServerFiles:
         return self.folder / "server"
 
     @property
-    def data(self) -> Path:
-        """What it keeps."""
-        return self.folder / "appendonlydir"
+    def has_data(self) -> bool:
+        """Whether it keeps anything: a folder from Redis 7 on, a file before."""
+        return any(self.folder.glob("appendonly*"))
 
 
 def locate(state_dir: Path) -> ServerFiles:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from fcntl import LOCK_EX, LOCK_NB, flock
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
 LOCK_FILE = "lock"
@@ -41,3 +41,26 @@ def next_epoch(folder: Path) -> int:
         os.fsync(file.fileno())
     draft.rename(path)
     return epoch
+
+
+def segments_of(folder: Path, epoch: int) -> list[Path]:
+    """Return the segments of one start of a worker, in order."""
+    return sorted(folder.glob(f"e{epoch:08d}-*.journal"))
+
+
+def is_live(folder: Path, epoch: int) -> bool:
+    """Return whether the worker that this start was of still runs."""
+    try:
+        newest = int((folder / EPOCH_FILE).read_text())
+        descriptor = os.open(folder / LOCK_FILE, os.O_RDWR)
+    except (OSError, ValueError):
+        return False
+    try:
+        flock(descriptor, LOCK_SH | LOCK_NB)
+        flock(descriptor, LOCK_UN)
+    except OSError:
+        return epoch == newest
+    else:
+        return False
+    finally:
+        os.close(descriptor)

@@ -27,6 +27,8 @@ BATCH_FRAMES = 500
 GATHER_S = 0.02
 """Between two batches that were not full: a batch costs as much as 100 events (half a ms)."""
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.02, 1.0
+LOOK_ON_S = 0.2
+"""How often it is asked whether a journal's segment is done with: that opens and locks files."""
 LOOK_AROUND_S = 0.5
 """How often new journals are looked for."""
 COMPARE_S = 5.0
@@ -130,9 +132,11 @@ class Shipper:
         """Ship until something fails or the numbers are to be compared again."""
         loop = asyncio.get_running_loop()
         started = looked = loop.time()
-        kept_house = 0.0
+        kept_house = looked_on = 0.0
         while not self._stopping.is_set() and loop.time() - started < COMPARE_S:
-            if await self._ship_once() < BATCH_FRAMES:
+            looks_on = loop.time() - looked_on > LOOK_ON_S
+            looked_on = loop.time() if looks_on else looked_on
+            if await self._ship_once(looks_on=looks_on) < BATCH_FRAMES:
                 await self._sleep(GATHER_S)
             if loop.time() - looked > LOOK_AROUND_S:
                 looked = loop.time()
@@ -142,33 +146,33 @@ class Shipper:
                 kept_house = loop.time()
                 await self._keep_house()
 
-    async def _ship_once(self) -> int:
+    async def _ship_once(self, *, looks_on: bool = True) -> int:
         """Ship a batch of each journal; return how many events there were."""
-        shipped = 0
+        read = [
+            (tail, frames)
+            for tail in self._tails.values()
+            if (frames := tail.read(BATCH_FRAMES, looks_on=looks_on))
+        ]
         # All of them to their end: none may still be sending when the numbers are compared.
-        for each in await asyncio.gather(
-            *(self._ship_tail(tail) for tail in self._tails.values()), return_exceptions=True
+        for error in await asyncio.gather(
+            *(self._ship_frames(tail, frames) for tail, frames in read), return_exceptions=True
         ):
-            if isinstance(each, BaseException):
-                raise each
-            shipped += each
-        return shipped
+            if error is not None:
+                raise error
+        return sum(len(frames) for _, frames in read)
 
-    async def _ship_tail(self, tail: Tail) -> int:
-        frames = tail.read(BATCH_FRAMES)
-        if frames:
-            frames.sort(key=_by_shard)
-            try:
-                for shard, batch in groupby(frames, key=_by_shard):
-                    await self._ship_batch(tail, shard, list(batch))
-            except BaseException:
-                # Read, but not known to be taken: the next comparison goes back to them.
-                if self.waiting_since_ms is None:
-                    self.waiting_since_ms = self._now_ms()
-                tail.is_in_step = False
-                raise
-            self.waiting_since_ms = None
-        return len(frames)
+    async def _ship_frames(self, tail: Tail, frames: list[Frame]) -> None:
+        frames.sort(key=_by_shard)
+        try:
+            for shard, batch in groupby(frames, key=_by_shard):
+                await self._ship_batch(tail, shard, list(batch))
+        except BaseException:
+            # Read, but not known to be taken: the next comparison goes back to them.
+            if self.waiting_since_ms is None:
+                self.waiting_since_ms = self._now_ms()
+            tail.is_in_step = False
+            raise
+        self.waiting_since_ms = None
 
     async def _ship_batch(self, tail: Tail, shard: int, batch: list[Frame]) -> None:
         try:
@@ -236,12 +240,9 @@ class Shipper:
 
     def _look_around(self) -> bool:
         """Look for new journals; return whether there is any."""
-        found = False
-        for folder, producer in find_producers(self._dir):
-            if producer.name not in self._tails:
-                self._tails[producer.name] = Tail(folder, producer)
-                found = True
-        return found
+        new = [each for each in find_producers(self._dir) if each[1].name not in self._tails]
+        self._tails |= {producer.name: Tail(folder, producer) for folder, producer in new}
+        return bool(new)
 
     async def _keep_house(self) -> None:
         """Delete what the ledger has, and drop holds whose producer ended without a word."""

@@ -127,11 +127,22 @@ class OptimizerSettings:
 
 @value
 class CacheSettings:
-    """The exact response cache, per worker; keys and requests switch it on."""
+    """The exact response cache; keys and requests switch it on."""
 
     ttl_s: float = 3600.0
     """How long an answer is told again."""
     bytes_max: int = 64 * MIB
+    """Answers in memory, per worker; 0 keeps none there."""
+    entry_bytes_max: int = MIB
+    """Longest answer kept."""
+    store: str = "memory"
+    """"memory" (each worker for itself), or "redis": shared, with the memory in front of it."""
+    url: Secret | None = None
+    """The Redis of answers; None: the one that the books are in."""
+    redis_bytes_max: int = 256 * MIB
+    """What each worker may have there within `ttl_s`: the books must not run out of room."""
+    deadline_ms: int = 50
+    """How long a request waits for that Redis before it goes to its provider."""
 
 
 @value

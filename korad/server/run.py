@@ -46,6 +46,8 @@ def serve(settings: Settings) -> int:
             address = redis.address
         else:
             address = _address(settings.redis.url)
+        if settings.cache.url is not None:
+            _address(settings.cache.url, "cache.url")
         open_keys(settings).close()
         return _serve(settings, address, embedded=embedded)
     finally:
@@ -56,11 +58,11 @@ def serve(settings: Settings) -> int:
             stop_demo()
 
 
-def _address(url: Secret) -> RedisAddress:
+def _address(url: Secret, name: str = "redis.url") -> RedisAddress:
     try:
         return parse_redis_url(url.reveal())
     except ValueError as error:
-        raise ConfigError([f"redis.url: {error}"]) from None
+        raise ConfigError([f"{name}: {error}"]) from None
 
 
 def _serve(settings: Settings, address: RedisAddress, *, embedded: bool) -> int:

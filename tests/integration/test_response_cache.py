@@ -177,7 +177,7 @@ async def test_hits_and_misses_are_counted(proxy):
     metrics = await metrics_of(proxy)
 
     assert (metrics["korad_cache_hits_total"], metrics["korad_cache_misses_total"]) == (2, 1)
-    assert metrics["korad_cache_bytes"] == proxy.app._answers.bytes_held > 0
+    assert metrics["korad_cache_bytes"] == proxy.app._answers.memory.bytes_held > 0
 
 
 # ── who takes part ───────────────────────────────────────────────────────────────────────────
@@ -287,7 +287,7 @@ async def test_an_answer_grows_old(proxy, later):
 async def test_no_error_and_no_partial_answer_is_kept(proxy, script, stream, model):
     proxy.simulator.script = script
     first = await ask_with(proxy, model=model, stream=stream)
-    assert len(proxy.app._answers) == 0
+    assert len(proxy.app._answers.memory) == 0
     proxy.simulator.script = Script()
     second = await ask_with(proxy, model=model, stream=stream)
 
@@ -301,7 +301,7 @@ async def test_a_refusal_of_our_own_is_not_kept(proxy):
         answer = await ask_with(proxy, model=CLAUDE, n=2)
 
         assert answer.error == (400, "invalid_request_error", "unsupported_parameter")
-    assert len(proxy.app._answers) == 0
+    assert len(proxy.app._answers.memory) == 0
 
 
 async def test_the_answer_of_a_client_that_left_is_not_kept(proxy):
@@ -371,7 +371,7 @@ class Nobody:
 @pytest.mark.parametrize("found", [True, False])
 async def test_a_client_that_leaves_during_the_look_up_owes_nothing(proxy, found, caplog):
     await ask_with(proxy)
-    (stored,) = proxy.app._answers._entries.values()
+    (stored,) = proxy.app._answers.memory._entries.values()
     relay, held = held_up(proxy)
     relay.client_gone()
     (then,) = held.lookups

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import VERBS as BENCH_VERBS
+from bench.drills.catalogue import DRILLS
+from bench.load.scenarios import built_in
 from korad.cli.keys import add_parser as add_keys_parser
 from korad.cli.main import VERBS
 from korad.config.known_providers import KNOWN_PROVIDERS, key_variable
@@ -23,6 +26,7 @@ from korad.providers.anthropic import IGNORED, REFUSED
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+BENCH = (ROOT / "bench" / "README.md").read_text()
 ARCHITECTURE_LINES_MAX = 195
 
 # Position of the code, and either the status itself or its position, in each maker of errors.
@@ -36,14 +40,20 @@ MAKERS = {
 STATUS_400 = {"invalid_request", "unsupported_parameter", "invalid_messages"}
 
 
-def rows(heading: str) -> list[list[str]]:
-    """Return the cells of the first table under a heading of the README, without its head."""
-    section = README.partition(f"# {heading}\n")[2]
+def rows(heading: str, page: str = README) -> list[list[str]]:
+    """Return the cells of the first table under a heading of a page, without its head."""
+    section = page.partition(f"# {heading}\n")[2]
     table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
     assert table is not None, heading
     return [
         [cell.strip() for cell in line.strip("|").split(" | ")] for line in table[0].splitlines()
     ][2:]
+
+
+def _last_table(heading: str) -> list[list[str]]:
+    section = BENCH.partition(f"# {heading}\n")[2]
+    last = re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE)[-1]
+    return [line.strip("|").split(" | ") for line in last.splitlines()][2:]
 
 
 def names_in(text: str) -> list[str]:
@@ -119,6 +129,39 @@ def test_the_command_table_holds_every_verb():
     verbs = {verb.name for verb in VERBS} - {"keys"} | {f"keys {verb}" for verb in keys.choices}
 
     assert verbs == {names_in(row[0])[0].removeprefix("korad ") for row in rows("Command line")}
+
+
+def test_the_table_of_scripts_holds_every_script_and_every_verb_of_the_bench():
+    scripts = {f"scripts/{path.name}" for path in (ROOT / "scripts").iterdir() if path.is_file()}
+    verbs = {f"scripts/bench {verb}" for verb in BENCH_VERBS}
+
+    documented = [names_in(row[0])[0] for row in rows("Development")]
+
+    assert sorted(scripts - {"scripts/bench"} | verbs) == sorted(documented)
+
+
+@pytest.mark.parametrize("page", [README, ARCHITECTURE], ids=["readme", "architecture"])
+def test_a_page_names_every_room_of_the_bench(page):
+    rooms = {path.parent.name for path in (ROOT / "bench").glob("*/__init__.py")}
+
+    assert [room for room in sorted(rooms) if not re.search(rf"\b{room}\b", page)] == []
+
+
+def test_the_tree_names_every_room_of_korad():
+    tree = README.partition("```text\nkorad/exchange.py")[2].partition("```")[0]
+    rooms = {path.name for path in (ROOT / "korad").iterdir() if path.name[0] not in "_."}
+
+    assert [room for room in sorted(rooms - {"exchange.py", "py.typed"}) if room not in tree] == []
+
+
+def test_the_page_of_the_bench_tells_every_verb_scenario_and_drill():
+    verbs = [name for row in rows("bench: what korad does, measured", BENCH) for name in row[:1]]
+    scenarios = [name for row in rows("Scenarios", BENCH) for name in names_in(row[0])]
+    drills = [names_in(row[0])[0] for row in _last_table("The drills")]
+
+    assert sorted(names_in(" ".join(verbs))) == sorted(BENCH_VERBS)
+    assert sorted(scenarios) == sorted(scenario.name for scenario in built_in())
+    assert drills == [drill.name for drill in DRILLS]
 
 
 def test_the_provider_table_is_that_of_the_code():

@@ -84,7 +84,7 @@ def case(name: str, kind: str) -> CaseResult:
             )
             for figure in ("cpu_us_per_request", "cpu_us_per_chunk")
         ],
-        parts={"worker": 0.7, "Redis": 0.1, "ledger": 0.2} if kind == "closed" else {},
+        parts={"worker": 0.7, "Redis": 0.1, "bookkeeper": 0.2} if kind == "closed" else {},
     )
 
 

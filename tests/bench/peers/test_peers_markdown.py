@@ -27,7 +27,7 @@ def test_cpu_times_come_with_their_ratio_to_nginx_and_its_interval():
 def test_korads_time_is_told_by_its_processes():
     lines = lines_of(page(outcome()), "CPU time per request, one core")
 
-    assert "| | worker | Redis | ledger |" in lines
+    assert "| | worker | Redis | bookkeeper |" in lines
     assert "| small | 35.0 µs, 70% | 5.00 µs, 10% | 10.0 µs, 20% |" in lines
 
 
