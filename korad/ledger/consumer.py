@@ -30,7 +30,7 @@ T = TypeVar("T")
 BLOCK_MS: Final = 1_000
 POLL_S: Final = 0.2
 """Pause between reads that cannot block."""
-GATHER_S: Final = 0.1
+GATHER_S: Final = 0.2
 """Pause after a read that found fewer than it may: a transaction costs as much as 100 events."""
 THREAD_NICE: Final = 10
 LEASE_RETRY_S: Final = 1.0

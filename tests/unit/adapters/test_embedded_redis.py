@@ -73,7 +73,8 @@ def test_it_starts_durable_and_private(state_dir, binary, monkeypatch):
     assert told["port"] == "0"
     assert stat.S_IMODE((state_dir / "redis").stat().st_mode) == 0o700
     assert stat.S_IMODE(Path(server.address.path).stat().st_mode) == 0o700
-    assert os.getsid(server.pid) == server.pid
+    assert os.getpgid(server.pid) == server.pid
+    assert os.getsid(server.pid) == os.getsid(0)
 
 
 def test_a_second_start_attaches(state_dir):
