@@ -140,6 +140,7 @@ async def test_a_consumer_that_is_killed_loses_and_doubles_nothing(redis, redis_
         for _ in range(10 + 7 * round_number):
             await apply(redis, *range(number + 1, number + 101))
             number += 100
+            await asyncio.sleep(0.02)
         process.kill()
         process.wait()
         process.stderr.close()
