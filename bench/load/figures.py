@@ -11,6 +11,8 @@ from bench.load.tally import Tally, ordered_ns
 
 LAG_P99_NS_MAX = 1_000_000
 CPU_SHARE_MAX = 0.9
+STREAMS_MIN = 100
+"""Open at once; below, most of what grows is something else."""
 _MIB = 1024 * 1024
 _NS = 1_000_000_000
 
@@ -81,7 +83,9 @@ def _resources(blocks: Sequence[Measured], tally: Tally) -> Resources | None:
         cpu_share=cpu_us * 1000 / (sum(each.seconds for each in sampled) * _NS),
         pss_mib_start=sampled[0].pss_start_bytes / _MIB,
         pss_mib_max=max(each.pss_max_bytes for each in sampled) / _MIB,
-        kib_per_stream=grown / 1024 / tally.streams_max if tally.streams_max else None,
+        kib_per_stream=(
+            grown / 1024 / tally.streams_max if tally.streams_max >= STREAMS_MIN else None
+        ),
         descriptors_max=max(each.descriptors_max for each in sampled),
         cpu_us_per_request_by_second=_quotients(by_second, [p.requests for p in tally.passed]),
         cpu_us_per_chunk_by_second=_quotients(by_second, [p.chunks for p in tally.passed]),

@@ -58,7 +58,7 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     pss_mib_start: float
     pss_mib_max: float
     kib_per_stream: float | None
-    """Memory beyond the start's, per stream open at the most; None: nothing was streamed."""
+    """Memory beyond the start's, per stream open at the most; None: fewer than 100 were open."""
     descriptors_max: int
     cpu_us_per_request_by_second: list[float] = []
     """The same by the second, for the seconds in which requests ended: a ratio's interval."""

@@ -26,6 +26,10 @@ EXIT_FAILED = 2
 _SEED = 1
 
 
+PAIRS_MIN = 5
+"""With fewer, chance alone often leaves 1 outside of the interval."""
+
+
 class MeasureError(Exception):
     """A measuring process failed, or measured another korad than it should."""
 
@@ -124,7 +128,9 @@ def _line(name: str, runs: Sequence[tuple[Run, Run]]) -> str:
         for one, other in runs
     ]
     ratio = ratio_of_pairs(pairs, seed=_SEED)
-    told = "" if not ratio.differs else " slower" if ratio.ratio > 1 else " faster"
+    told = " slower" if ratio.ratio > 1 else " faster"
+    if not ratio.differs or len(pairs) < PAIRS_MIN:
+        told = ""
     counts = [found.measured[name].bytecodes or 0.0 for found in first]
     return (
         f"{name:20} {median([one for one, _ in pairs]):>12,.0f} "

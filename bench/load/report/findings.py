@@ -40,8 +40,14 @@ MUCH_LESS = 0.5
 
 
 def invalid_reasons(result: Result) -> list[str]:
-    """Return why figures must not be used, a line a target: of all blocks or else of the first."""
-    found = ((t.name, (t.total, *t.blocks)) for t in result.targets)
+    """Return why figures must not be used, a line a target: of all blocks or else of the first.
+
+    Of a ladder only the first rung counts: one may well end where the client can do no more.
+    """
+    found = (
+        (t.name, (t.ladder[0].figures,) if t.ladder else (t.total, *t.blocks))
+        for t in result.targets
+    )
     firsts = (
         (name, next((f.client.invalid for f in every if f.client.invalid), None))
         for name, every in found

@@ -152,11 +152,13 @@ def test_the_table_says_slower_and_by_how_much():
             schema_version=1, korad_path="", python="", measured={"money.rate": measured}, failed={}
         )
 
-    runs = [(run(100.0 + at, 50.0), run(200.0 + 2 * at, 75.0)) for at in range(4)]
+    runs = [(run(100.0 + at, 50.0), run(200.0 + 2 * at, 75.0)) for at in range(5)]
     (line,) = table(("a", "b"), ["money.rate"], runs).splitlines()[1:2]
+    (few,) = table(("a", "b"), ["money.rate"], runs[:4]).splitlines()[1:2]
 
     assert "2.00 [2.00, 2.00]" in line
     assert line.endswith("1.5000 slower")
+    assert few.endswith("1.5000")
 
 
 def test_quantiles_are_interpolated():
