@@ -100,9 +100,12 @@ class Shipper:
 
     async def drain(self, timeout_s: float) -> bool:
         """Ship all that is there, once nothing is written any more; return whether all went."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
         try:
             async with asyncio.timeout(timeout_s):
-                while True:
+                # redis-py, while it connects, may swallow the one cancellation of a timeout.
+                while loop.time() < deadline:
                     try:
                         await self._compare()
                         while await self._ship_once():
@@ -115,7 +118,8 @@ class Shipper:
                     else:
                         return True
         except TimeoutError:
-            return False
+            pass
+        return False
 
     def stop(self) -> None:
         """End `run` soon."""
