@@ -44,7 +44,7 @@ from korad.rooms import Rooms
 from korad.routing import Router
 from korad.upstream import Pool
 from korad.web.control import ControlPlane
-from korad.web.drain import NEWCOMERS_S, Listener, cut_short, turn_nobody_away
+from korad.web.drain import Listener, cut_short, turn_nobody_away
 from korad.web.fast_lane import FastLane
 from korad.web.heads import HeadReader
 from korad.web.routes import application
@@ -190,13 +190,13 @@ class App:
         """Stop accepting, let running exchanges finish (bounded), close everything."""
         shell = self._shell
         shell.closing = True
-        drain_s = self._settings.server.drain_timeout_s
-        await turn_nobody_away(self._listeners, self._lanes, wait_max_s=min(NEWCOMERS_S, drain_s))
+        deadline_s = asyncio.get_running_loop().time() + self._settings.server.drain_timeout_s
+        await turn_nobody_away(self._listeners, self._lanes, deadline_s=deadline_s)
         shell.draining = True
         shell.idle.clear()
         if shell.inflight:
             try:
-                async with asyncio.timeout(drain_s):
+                async with asyncio.timeout_at(deadline_s):
                     await shell.idle.wait()
             except TimeoutError:
                 await cut_short(shell, self._lanes)

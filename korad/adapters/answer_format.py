@@ -16,7 +16,8 @@ from korad.domain.usage import TIER_CHARS_MAX, Usage
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _Tier = Annotated[str, msgspec.Meta(max_length=TIER_CHARS_MAX)]
-_LINES = re.compile(rb"(?:X-[A-Za-z0-9-]+: [^\x00-\x1f\x7f]*\r\n)*")
+_LINES = re.compile(rb"(?:X-Korad-Adjusted: [^\x00-\x1f\x7f]*\r\n)?")
+"""All that an answer keeps of its head; the rest is of the request that gets it."""
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):

@@ -31,6 +31,8 @@ PAUSE_FACTOR: Final = 20
 _HEAD_BYTES_MAX: Final = 4_096
 _encode: Final = msgspec.json.Encoder().encode
 _decode_key: Final = msgspec.json.Decoder(VirtualKey).decode
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+"""The latter for bytes in a text that are not UTF-8."""
 _log = logging.getLogger("korad")
 
 
@@ -95,7 +97,7 @@ class KeySnapshot:
                 confirmed_at_s = int(os.fstat(file.fileno()).st_mtime)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, *_UNREADABLE) as error:
             _log.warning("%s cannot be used: %s", self._path, error)
             return None
         if len(keys) != head.keys:
@@ -170,7 +172,7 @@ class KeySnapshot:
     def _is_mine(self, line: bytes, generation: str) -> _Head | None:
         try:
             head = _decode_head(line)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return None
         mine = (VERSION, generation, self._probe)
         same = (head.version, head.generation, head.pepper_probe) == mine

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -102,7 +103,7 @@ class Shipper:
         """Ship all that is there, once nothing is written any more; return whether all went."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 # redis-py, while it connects, may swallow the one cancellation of a timeout.
                 while loop.time() < deadline:
@@ -117,8 +118,6 @@ class Shipper:
                         await asyncio.sleep(BACKOFF_MIN_S)
                     else:
                         return True
-        except TimeoutError:
-            pass
         return False
 
     def stop(self) -> None:
@@ -280,11 +279,9 @@ class Shipper:
         self.redis_up = isinstance(error, OutOfStepError)
 
     async def _sleep(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
-        except TimeoutError:
-            return
 
 
 class OutOfStepError(OSError):

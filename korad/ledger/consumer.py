@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from korad.clock import monotonic_ns, unix_ns
 from korad.ledger.database import LedgerUnavailableError
 from korad.ledger.entries import StreamEntry
+from korad.ledger.missed import MissedEvents
 from korad.ledger.store import Ledger
 from korad.ledger.streams import Client, ForeignStreamError, Streams
 
@@ -103,8 +104,7 @@ class LedgerConsumer:
         self._care_at_ns = 0
         self._foreign = foreign
         self._care_s = care_s
-        self._booked_before = self._missed = 0
-        """Events booked at the last look, and missed when everything was read again."""
+        self._missed = MissedEvents(store)
         self._stopping = asyncio.Event()
         # One thread: the database is asked in the order of the calls.
         self._thread = ThreadPoolExecutor(
@@ -219,35 +219,25 @@ class LedgerConsumer:
         if not await self._in_thread(self._store.take_lease):
             raise LeaseLostError("another consumer has taken over")
         await self._streams.claim_ownership()
+        applied = {
+            (producer, shard): number
+            for shard in self._streams.shards
+            for producer, number in (await self._streams.numbers(shard)).items()
+        }
+        missed = await self._in_thread(self._missed.shards, applied, self.status.booked)
+        self.status.lag_events = self._missed.lag_events
+        for shard in missed:
+            _log.warning("ledger: events of shard %02d were not booked; reading it anew", shard)
+            await self._read_anew(shard)
         positions = await self._in_thread(self._store.positions)
         for shard, recorded in positions.items():
-            if shard in self._streams.shards:
+            if shard in self._streams.shards and shard not in missed:
                 self.status.trimmed += await self._streams.trim(shard, recorded, self._keep_ms)
-        checkpoints = await self._in_thread(self._store.checkpoints)
-        lag_before, self.status.lag_events = (
-            self.status.lag_events,
-            sum(
-                [
-                    max(0, number - checkpoints.get((producer, shard), 0))
-                    for shard in self._streams.shards
-                    for producer, number in (await self._streams.numbers(shard)).items()
-                ]
-            ),
-        )
-        await self._look_for_missed(lag_before)
 
-    async def _look_for_missed(self, lag_before: int) -> None:
-        """Read everything again, once, where events stay behind though nothing is left to read.
-
-        A consumer that lost its lease in the middle may have taken them from the group in vain.
-        """
-        lag, booked = self.status.lag_events, self.status.booked
-        if lag and lag == lag_before and booked == self._booked_before and lag != self._missed:
-            self._missed = lag
-            _log.warning("ledger: %d events were not booked; reading all that Redis has anew", lag)
-            for shard in self._streams.shards:
-                await self._streams.rewind(shard, None)
-        self._booked_before = booked
+    async def _read_anew(self, shard: int) -> None:
+        # In this order: whatever fails in between, the ledger asks for all of it again.
+        await self._in_thread(self._store.forget_position, shard)
+        await self._streams.rewind(shard, None)
 
     async def _let_go(self, error: Exception) -> None:
         """Raise what no waiting helps; let another consumer of this ledger take foreign streams."""

@@ -86,6 +86,15 @@ class Ledger:
             )
         return {int(each) for (each,) in found}
 
+    def has_after(self, producer: str, shard: int, number: int) -> bool:
+        """Return whether any event after `number` is booked."""
+        with self.lock:
+            found = self.database.execute(
+                "SELECT 1 FROM events WHERE producer = ? AND shard = ? AND number > ? LIMIT 1",
+                (producer, shard, number),
+            )
+        return bool(found)
+
     def positions(self) -> dict[int, str]:
         """Return per shard the id of the last entry of its stream that was booked."""
         with self.lock:

@@ -110,7 +110,9 @@ class Streams:
         So is read again what another ledger took, and what was read and could not be booked. True
         if the whole stream is read again, because Redis has lost what this ledger noted.
         """
-        group = next(each for each in await self.groups(shard) if each["name"] == GROUP)
+        group = next((each for each in await self.groups(shard) if each["name"] == GROUP), None)
+        if group is None:  # Redis was emptied a moment ago
+            raise ResponseError(f"NOGROUP {GROUP}")
         stream: Any = await self.redis.xinfo_stream(stream_key(shard))
         lost = recorded is not None and order(recorded) > order(_text(stream["last-generated-id"]))
         start = "0-0" if recorded is None or lost else recorded

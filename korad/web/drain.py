@@ -58,9 +58,12 @@ class Listener:
 
 
 async def turn_nobody_away(
-    listeners: Sequence[Listener], lanes: Lanes, *, wait_max_s: float
+    listeners: Sequence[Listener], lanes: Lanes, *, deadline_s: float
 ) -> None:
-    """Close `listeners` and all idle `lanes`; let clients that have just connected ask first."""
+    """Close `listeners` and all idle `lanes`; let clients that have just connected ask first.
+
+    What is on its way, a request's body too, is waited for until the loop's time `deadline_s`.
+    """
     waiting = [(listener, listener.close()) for listener in listeners]
     for listener, connections in waiting:
         await listener.adopt(connections)
@@ -68,8 +71,14 @@ async def turn_nobody_away(
         if not lane.fresh:
             lane.close_if_idle()
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait_max_s
-    while loop.time() < deadline and any(lane.fresh for lane in lanes()):  # noqa: ASYNC110 - see below
+    newcomers_until_s = min(deadline_s, loop.time() + NEWCOMERS_S)
+
+    def is_awaited(lane: FastLane) -> bool:
+        if lane.is_receiving:
+            return loop.time() < deadline_s
+        return lane.fresh and loop.time() < newcomers_until_s
+
+    while any(map(is_awaited, lanes())):  # noqa: ASYNC110 - see below
         await asyncio.sleep(_POLL_S)  # an event would cost every request
     for lane in lanes():
         lane.close_if_idle()
@@ -77,6 +86,8 @@ async def turn_nobody_away(
 
 async def cut_short(shell: Shell, lanes: Lanes) -> None:
     """Drop the clients still served; what their exchanges consumed is counted and recorded."""
+    if not shell.inflight:
+        return
     _log.warning("%d exchanges were cut short by the end of the drain", shell.inflight)
     for lane in lanes():
         if lane.transport is not None:

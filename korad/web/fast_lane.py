@@ -48,8 +48,7 @@ class FastLane(RequestHandler):
         self._shell = shell
         self._relay: Relay | None = None
         self._slow = not shell.settings.fast_lane
-        self.fresh = True
-        """The client has asked nothing yet: its first request may be on its way."""
+        self.fresh = True  # nothing was asked yet: the first request may be on its way
         self._done: asyncio.Future[bool] | None = None
         self._tail = b""
         self._head: RequestHead | None = None
@@ -87,9 +86,7 @@ class FastLane(RequestHandler):
         if relay is not None:
             relay.client_gone()
         self._release_handler(keep_alive=False)
-        self._ahead = None
-        self._pieces = []
-        self._tail = b""
+        self._ahead, self._pieces, self._tail = None, [], b""
 
     def data_received(self, data: bytes) -> None:
         """Serve the hot shape here; hand everything else to aiohttp."""
@@ -243,8 +240,6 @@ class FastLane(RequestHandler):
             # Through the loop: a thousand pipelined requests must not be a thousand frames deep.
             self._loop.call_soon(self._next_request)
 
-    # ── aiohttp's own lane ───────────────────────────────────────────────────────────────────
-
     async def relay(
         self, head: RequestHead, body: bytes, *, keep_alive: bool, chunked: bool
     ) -> bool:
@@ -261,9 +256,14 @@ class FastLane(RequestHandler):
             await self._drain_helper()
         return keep_alive
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a request's head has come and its body is on its way."""
+        return self._relay is None and (self._need > 0 or self._current_request is not None)
+
     def close_if_idle(self) -> None:
         """Close a connection on which nothing is under way; part of a drain."""
-        if self._relay is None and self._current_request is None and not self._need:
+        if self._relay is None and not self.is_receiving:
             self.force_close()
 
     def await_next_request(self) -> None:

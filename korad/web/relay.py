@@ -102,7 +102,7 @@ class Relay:
     def client_gone(self) -> None:
         """Cancel the upstream, or read on if its provider wants that; it is billed either way."""
         self._client = None
-        if self._settled or (self._handle is not None and self._begin_drain(self._handle)):
+        if self._settled or self._begin_drain():
             return
         self._cancel()
         self._finish(Outcome.CLIENT_ABORTED)
@@ -394,12 +394,12 @@ class Relay:
             hold=hold,
         )
 
-    def _begin_drain(self, handle: Handle) -> bool:
+    def _begin_drain(self) -> bool:
         """Read the answer to its end for nobody, if the provider wants that and few others are."""
         exchange, shell = self._exchange, self._shell
-        assert exchange.destination is not None
-        if not exchange.is_sent:
+        if not exchange.is_sent or (self._handle is None and not self._unread):
             return False
+        assert exchange.destination is not None
         provider = exchange.destination.provider
         under_way = shell.drains.get(provider.name, 0)
         if provider.on_disconnect is not OnDisconnect.DRAIN or under_way >= provider.drains_max:
@@ -408,7 +408,8 @@ class Relay:
         self._drains = True
         self.deadline = shell.deadlines.now + provider.drain_timeout_s
         shell.deadlines.add(self)
-        handle.resume(self)
+        self._stalled = False
+        self._read_on()
         return True
 
     def _end_drain(self) -> None:

@@ -21,6 +21,7 @@ from korad.cli import main
 from korad.ledger import LedgerBooks, LedgerConsumer
 from korad.ledger.chain import faults_of
 from korad.ledger.consumer import Foreign
+from korad.ledger.database import LedgerUnavailableError
 from korad.ledger.reports import Period, lines
 from korad.ledger.streams import GROUP, ForeignStreamError, owner_key, stream_key
 from tests.support.ledger import NOON_MS, PRODUCER, an_event, apply, payloads_of, sqlite_ledger
@@ -287,6 +288,37 @@ async def test_the_stream_keeps_no_more_than_memory_allows(redis, ledger, monkey
     # Whole nodes of a stream are trimmed, so there may be a hundred more.
     assert 100 <= kept <= 500
     assert booked(ledger) == list(range(1, 1001))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_was_taken_in_vain_is_read_again_while_more_comes(
+    redis, ledger, monkeypatch, fails
+):
+    monkeypatch.setattr("korad.ledger.consumer.GATHER_S", 0.5)
+    add, refused = ledger.add, []
+
+    def sometimes(entries, now_ms):
+        if fails and not refused and any(b'-000000002"' in entry.payload for entry in entries):
+            refused.append(1)
+            raise LedgerUnavailableError("in the middle of reading again")
+        return add(entries, now_ms)
+
+    await redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+    async with consuming(ledger, redis, keep_s=0) as consumer:
+        monkeypatch.setattr(ledger, "add", sometimes)
+        await apply(redis, 1)
+        await until(lambda: booked(ledger) == [1])
+        await apply(redis, 2, 3)
+        await redis.xreadgroup(GROUP, "dead", {STREAM: ">"}, noack=True)
+        number = 3
+        while booked(ledger)[:3] != [1, 2, 3]:
+            number += 1
+            assert number < 1_000
+            await apply(redis, number)
+            await asyncio.sleep(0.02)
+        await until(lambda: booked(ledger) == list(range(1, number + 1)))
+
+        assert consumer.status.conflicts == 0
 
 
 async def test_what_a_consumer_took_in_vain_is_read_again(redis, ledger, monkeypatch):

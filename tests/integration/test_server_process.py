@@ -11,6 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 from korad.adapters.key_store import open_key_store
@@ -118,6 +119,29 @@ async def test_a_stop_serves_those_who_have_connected_and_resets_nobody(
                 assert (200, "close") == (answer.status, answer.headers["connection"])
                 assert b"" == await each.rest()
             assert b"" == await silent.rest()
+        assert 0 == await korad.ended()
+
+
+@pytest.mark.parametrize("lines", [(), ("Expect-Nothing: but the slow lane", "Accept: */*")])
+async def test_a_stop_waits_for_a_request_that_is_being_sent(tmp_path, simulator, lines):
+    body = orjson.dumps(chat(messages=PROMPT))
+    slow = request(body, lines=(*lines, "Transfer-Encoding: chunked"), length=None)
+    slow = slow[: -len(body)] + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    whole = slow if lines else request(body)
+    async with served(tmp_path, config_text(simulator)) as korad:
+        async with RawConnection(korad.port) as uploading, RawConnection(korad.port) as kept:
+            kept.send(request(chat()))
+            assert 200 == (await kept.answer()).status
+            for each in (uploading, kept):
+                each.send(whole[:-40])
+            await asyncio.sleep(0.2)
+            korad.process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(1.6)  # longer than a client is given that has sent nothing
+            for each in (uploading, kept):
+                each.send(whole[-40:])
+            for each in (uploading, kept):
+                answer = await each.answer()
+                assert (200, "close") == (answer.status, answer.headers["connection"])
         assert 0 == await korad.ended()
 
 

@@ -283,3 +283,21 @@ def test_a_disk_that_takes_nothing_is_told_once_and_tried_again(tmp_path, monkey
 
     assert 1 == caplog.text.count("cannot be written")
     assert snapshot.load("g").keys == [a_key(1)]
+
+
+@pytest.mark.parametrize("at", [0, -2])
+async def test_a_broken_snapshot_stops_no_change(open_store, start, tmp_path, at):
+    with open_store() as store:
+        store.create("alice", now_s=NOW_S)
+    ring, watch = await start()
+    path = tmp_path / SNAPSHOT_FILE
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[at] = lines[at].replace(b":\"", b":\"\xff", 1)
+    path.write_bytes(b"".join(lines))
+    with open_store() as store:
+        bob = store.create("bob", now_s=NOW_S)[0]
+    await watch.refresh()
+    restarted, _ = await start()
+
+    for each in (ring, restarted):
+        assert each.find(bob.digest) is not None
