@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         if body and reader.status == OK and exchange.body(body, now_ns):
             self.stop(None)
         elif reader.complete:
-            self._complete(exchange, now_ns)
+            self._complete(exchange, now_ns, body)
         elif exchange.ask.slow:
             self._transport.pause_reading()
             self._pool.later(len(data), self._read_on)
@@ -78,7 +78,8 @@ class Connection(asyncio.Protocol):
         kind = exchange.cut() if self._reader.status == OK else "reset"
         self._pool.ended(exchange, kind, monotonic_ns())
 
-    def _complete(self, exchange: Exchange, now_ns: int) -> None:
+    def _complete(self, exchange: Exchange, now_ns: int, last: bytes = b"") -> None:
+        """Judge a whole answer; `last` is the last piece of its body, of a short one all."""
         self.exchange = None
         status = self._reader.status
         kind = exchange.verdict() if status == OK else f"status {status}"
@@ -91,6 +92,8 @@ class Connection(asyncio.Protocol):
             exchange.carrier = None
             self._pool.on_end(exchange, now_ns, True)  # noqa: FBT003
         else:
+            if status != OK:
+                exchange.recorder.refused(kind, last)
             self._pool.ended(exchange, kind, now_ns)
 
     def _read_on(self) -> None:

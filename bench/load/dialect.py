@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 _STAMP = b"t="
+_WORDS_MOST = 300
 
 
 def stamps_of(text: bytes, at: int) -> list[bytes]:
@@ -31,3 +34,14 @@ def text_of(event: dict[str, Any]) -> str:
         return str(text or delta.get("tool_calls") or "")
     except (LookupError, TypeError, AttributeError):
         return ""
+
+
+def error_words(body: bytes) -> str:
+    """Return code and message of an error's body, in one line of printable text; "": none told."""
+    try:
+        error = orjson.loads(body)["error"]
+        told = [error.get("code") or error.get("type"), error.get("message")]
+    except (orjson.JSONDecodeError, LookupError, TypeError, AttributeError):
+        return ""
+    words = " ".join(": ".join(str(each) for each in told if each).split())
+    return "".join(char if char.isprintable() else "?" for char in words)[:_WORDS_MOST]

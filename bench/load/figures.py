@@ -30,6 +30,7 @@ def figures_of(blocks: Sequence[Measured]) -> Figures:
         ok=tally.ok,
         left=tally.left,
         errors=dict(sorted(tally.errors.items())),
+        said=tally.said,
         requests_per_s=ok / seconds,
         tokens_per_s=tokens / seconds,
         chunks=tally.chunks,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 
+from bench.load.dialect import error_words
 from bench.load.histogram import Histogram
 from bench.load.plan import Slo
 from bench.load.result import METRICS
@@ -41,6 +42,7 @@ class Recorder:
         "_failed",
         "_good",
         "_judged",
+        "_said",
         "_slo",
         "chunks_at",
         "has_slo",
@@ -69,6 +71,7 @@ class Recorder:
         self.shed = 0
         self.streams_max = 0
         self._failed: list[tuple[str, int, int]] = []
+        self._said: dict[str, str] = {}
         self._slo = slo
         self.has_slo = slo != Slo()
         self._judged = self._good = 0
@@ -83,6 +86,11 @@ class Recorder:
     def failed(self, kind: str, intended_ns: int, now_ns: int) -> None:
         """Count a failure."""
         self._failed.append((kind, intended_ns, now_ns))
+
+    def refused(self, kind: str, body: bytes) -> None:
+        """Keep what the first answer of a class of error said, in a JSON body as OpenAI's."""
+        if not self._said.get(kind):
+            self._said[kind] = error_words(body)
 
     def judge(self, e2e_ns: int, ttft_ns: int | None, itl_ns: float | None) -> None:
         """Count an answer as good or not by the SLO, if there is one; None: no such time."""
@@ -118,6 +126,7 @@ class Recorder:
             chunks=len(self.chunks_at),
             tokens=sum(self.ok_tokens),
             streams_max=self.streams_max,
+            said={kind: words for kind, words in self._said.items() if words},
         )
         for kind, _, _ in self._failed:
             tally.errors[kind] = tally.errors.get(kind, 0) + 1

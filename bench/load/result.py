@@ -97,6 +97,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     timeline: list[Second]
     resources: Resources | None
     client: Client
+    said: dict[str, str] = {}
+    """Class of error to code and message of the first one whose answer told any."""
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True):

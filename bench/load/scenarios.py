@@ -76,7 +76,13 @@ def with_options(
     rate: of the fastest stage, the others in proportion; of a ladder: of its first rung; closed
     loop: refused. duration_s: of all stages together, in proportion; of a ladder: of each rung.
     """
-    changed = scenario
+    numbers = {"--rate": rate, "--duration": duration_s, "--warmup": warmup_s}
+    words = [f"{name} {value:g}" for name, value in numbers.items() if value is not None]
+    words += [f"--arrivals {arrivals}"] if arrivals is not None else []
+    words += ["--data"] if prompts is not None else []
+    # The summary tells of the file's load, so it has to tell what is otherwise now.
+    otherwise = f" (changed: {', '.join(words)})" if words else ""
+    changed = msgspec.structs.replace(scenario, summary=scenario.summary + otherwise)
     if arrivals is not None:
         changed = msgspec.structs.replace(changed, arrivals=arrivals)
     if warmup_s is not None:

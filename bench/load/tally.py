@@ -59,6 +59,8 @@ class Tally(msgspec.Struct, tag=True):
     cpu_share: float = 0.0
     """Of one core; of several processes: the busiest."""
     errors: dict[str, int] = {}
+    said: dict[str, str] = {}
+    """Class of error to the first one's code and message."""
     histograms: dict[str, str] = {}
     """Metric to HdrHistogram V2."""
     maxima_ns: dict[str, int] = {}
@@ -89,6 +91,7 @@ class Tally(msgspec.Struct, tag=True):
                 setattr(whole, name, getattr(whole, name) + getattr(part, name))
             for kind, count in part.errors.items():
                 whole.errors[kind] = whole.errors.get(kind, 0) + count
+            whole.said = part.said | whole.said
         streams = [part.streams_max for part in parts]
         whole.streams_max = sum(streams) if same_time else max(streams, default=0)
         whole.last_end_s = max((part.last_end_s for part in parts), default=0.0)

@@ -19,6 +19,7 @@ from bench.load.report.findings import (
     headline,
     invalid_reasons,
     is_ladder,
+    shown,
 )
 from bench.load.report.units import (
     count_text,
@@ -122,7 +123,7 @@ def sparkline(values: Sequence[int] | deque[int]) -> str:
 def table(result: Result) -> str:
     """Return the final table: a row a target, ratios, checks; an invalid run says so first."""
     parts = [_invalid(result), headline(result), _targets(result)]
-    parts += [_ladder(result), _ratios(result), _checks(result)]
+    parts += [_errors(result), _ladder(result), _ratios(result), _checks(result)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -182,6 +183,18 @@ def _targets(result: Result) -> str:
     names, rows = filled(result, COLUMNS)
     body = [[t.name, *row] for t, row in zip(result.targets, rows, strict=True)]
     return "\n".join(_aligned([["", *names], *body])) if body else ""
+
+
+def _errors(result: Result) -> str:
+    """Say what failed, a line a target and class of error, the most frequent first."""
+    lines = []
+    for target in result.targets:
+        figures = shown(result, target)
+        for kind, count in sorted(figures.errors.items(), key=lambda each: (-each[1], each[0])):
+            said = figures.said.get(kind)
+            text = f"{target.name}: {count_text(count)} failed: {kind}"
+            lines.append(f"{text}, the first: {said}" if said else text)
+    return "\n".join(lines)
 
 
 def _ladder(result: Result) -> str:

@@ -67,14 +67,15 @@ def _with_instructions(found: Run) -> Run:
 
 def table(run_: Run) -> str:
     """Return a line for each benchmark: ns per operation, spread, bytecodes."""
-    lines = [
-        f"{'':20} {'ns':>12} {'+-':>5} {'least ns':>12} {'bytecodes':>11} {'instructions':>13}"
-    ]
+    counted = any(each.instructions is not None for each in run_.measured.values())
+    head = f"{'':20} {'ns':>12} {'+-':>5} {'least ns':>12} {'bytecodes':>11}"
+    lines = [f"{head} {'instructions':>13}" if counted else head]
     for name, measured in run_.measured.items():
         told = summary(measured.samples_ns)
+        instructions = f" {_number(measured.instructions):>13}" if counted else ""
         lines.append(
             f"{name:20} {_number(told.median):>12} {told.spread:>5.0%} {_number(told.least):>12} "
-            f"{_number(measured.bytecodes):>11} {_number(measured.instructions):>13}  "
+            f"{_number(measured.bytecodes):>11}{instructions}  "
             f"{BENCHMARKS[name].summary}"
         )
     lines += [f"{name:20} FAILED: {why}" for name, why in run_.failed.items()]

@@ -8,6 +8,7 @@ import stat
 from hashlib import sha256
 from pathlib import Path
 
+from korad.adapters.private_folder import make_private_folder
 from korad.domain.value import value
 
 SOCKET_PATH_BYTES_MAX = 100
@@ -71,7 +72,7 @@ def locate(state_dir: Path) -> ServerFiles:
 
 def prepare(state_dir: Path) -> ServerFiles:
     """Return the paths, their folders made and ours alone. Raises EmbeddedRedisError, OSError."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(state_dir)
     files = locate(state_dir)
     for folder in {files.folder, files.socket.parent}:
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -6,6 +6,8 @@ import os
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 from pathlib import Path
 
+from korad.adapters.private_folder import make_private_folder
+
 LOCK_FILE = "lock"
 EPOCH_FILE = "epoch"
 INFLIGHT_FILE = "inflight"
@@ -18,7 +20,7 @@ class JournalInUseError(Exception):
 
 def lock_folder(folder: Path) -> int:
     """Return a descriptor that holds the folder's lock. Raises JournalInUseError."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(folder)
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         flock(descriptor, LOCK_EX | LOCK_NB)

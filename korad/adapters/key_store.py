@@ -29,6 +29,7 @@ from korad.adapters.key_rows import (
 from korad.adapters.key_rules import KeyTables, Row
 from korad.adapters.pepper import load_pepper, pepper_probe
 from korad.adapters.private_file import make_private_file
+from korad.adapters.private_folder import make_private_folder
 from korad.domain.identity import VirtualKey
 from korad.domain.limits import Group
 
@@ -185,7 +186,7 @@ def open_key_store(state_dir: Path) -> SqliteKeyStore:
 
 
 def _open_database(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     # SQLite gives the files it puts beside the database the database's own mode.
     make_private_file(path)
     if path.stat().st_mode & 0o077:

@@ -12,6 +12,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from korad.adapters.private_folder import make_private_folder
+
 MACHINE_FILE = "machine"
 _NAME = re.compile(r"m[0-9a-f]{12}")
 
@@ -23,7 +25,7 @@ def load_machine(journal_dir: Path) -> str:
     """
     path = journal_dir / MACHINE_FILE
     if not path.exists():
-        journal_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(journal_dir)
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
             draft.write_text(f"m{secrets.token_hex(6)}\n")

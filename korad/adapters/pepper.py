@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from korad.adapters.private_folder import make_private_folder
 from korad.auth import digest_key
 from korad.config import Settings, read_environment
 from korad.config.credentials import resolve_credential
@@ -68,7 +69,7 @@ def load_pepper(state_dir: Path) -> bytes:
     path = state_dir / PEPPER_FILE
     try:
         if not path.exists():
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(state_dir)
             _create_once(path)
         pepper = path.read_bytes()
     except OSError as error:

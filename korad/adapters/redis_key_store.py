@@ -29,6 +29,7 @@ from korad.adapters.key_rows import key_of
 from korad.adapters.key_rules import KeyTables
 from korad.adapters.key_snapshot import KeySnapshot, KeysUnreachableError, Snapshot
 from korad.adapters.pepper import pepper_probe
+from korad.adapters.private_folder import make_private_folder
 from korad.adapters.redis_blocking import BlockingClient, blocking_client
 from korad.adapters.redis_key_tables import ALL_KEYS, META, REVS, RedisKeyTables
 from korad.adapters.redis_scripts import load_script
@@ -232,7 +233,7 @@ class RedisKeyStore(VirtualKeys):
     def _remember(self, generation: str) -> None:
         if self._memory is None:
             return
-        self._memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._memory.parent)
         draft = self._memory.with_name(f".{self._memory.name}.{os.getpid()}.{secrets.token_hex(4)}")
         draft.write_text(generation + "\n", "ascii")
         draft.replace(self._memory)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import tiktoken
 
+from korad.adapters.private_folder import make_private_folder
+
 ENCODING = "o200k_base"
 RANKS_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 # tiktoken names a cached file by the SHA-1 of the address it would have fetched it from.
@@ -48,7 +50,7 @@ def _unpack(target: Path) -> None:
     ranks = gzip.decompress(packed)
     if sha256(ranks).hexdigest() != RANKS_SHA256:
         raise TokenizerError("the tokenizer's rank file is damaged: reinstall korad")
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(target.parent)
     draft = target.with_name(f".{secrets.token_hex(8)}")
     draft.write_bytes(ranks)
     draft.replace(target)

@@ -22,6 +22,10 @@ from korad.ledger.audit_sources import Journals, Place
 WAIT_S = 10.0
 JOURNAL_FOLDER = "journal"
 _SHOWN_MAX = 20
+FOOTNOTE = (
+    '("5 to 9": five events, the highest number 9; a producer numbers its events of a shard.\n'
+    " REDIS: the last number taken.)\n"
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -72,8 +76,9 @@ def verdict(report: AuditReport) -> str:
 def as_text(report: AuditReport) -> str:
     """Return the audit for a person."""
     shown = {place: each for place, each in report.accounts.items() if _is_of_interest(each)}
-    head = ("PRODUCER", "SHARD", "JOURNAL", "STREAM", "REDIS", "LEDGER", "BILLED", "STATE")
+    head = ("PRODUCER", "SHARD", "JOURNAL", "STREAM", "REDIS", "LEDGER", "BILLED USD", "STATE")
     text = table([head, *[_cells(place, account) for place, account in shown.items()]])
+    text += FOOTNOTE if shown else ""
     others = len(report.accounts) - len(shown)
     if others:
         text += f"and {others} that have ended, all in the ledger\n"

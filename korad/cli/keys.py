@@ -88,7 +88,8 @@ def _create(args: argparse.Namespace, store: VirtualKeys, settings: Settings) ->
     server = find_listening(settings.state_dir) or settings.server
     write(
         f"Created '{key.name}' ({key.key_id}). The key is shown this once and stored nowhere:\n\n"
-        f"  {secret.reveal()}\n\nTry it:\n\n"
+        f"  {secret.reveal()}\n\n"
+        "Try it (a running server knows the key within a second):\n\n"
         f"  {curl_line(key, secret.reveal(), server.host, server.port)}\n"
     )
 

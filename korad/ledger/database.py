@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from korad.adapters.private_file import make_private_file
+from korad.adapters.private_folder import make_private_folder
 from korad.ledger.schema import BOOK, TABLES
 
 BUSY_TIMEOUT_S: Final = 10.0
+MADE_BY: Final = "`korad serve` or `korad ledger run`"
 LEASE_SUFFIX: Final = ".consumer"
 
 
@@ -80,16 +82,13 @@ class SqliteDatabase:
 
     for_update = ""
 
-    def __init__(self, path: Path, *, create: bool) -> None:
+    def __init__(self, path: Path, *, create: bool, made_by: str = MADE_BY) -> None:
         self._path = path
         self._lease = -1
         if not create and not path.exists():
-            raise LedgerError(
-                f"no ledger yet: {path} does not exist; it is made by `korad serve` or "
-                "`korad ledger run`"
-            )
+            raise LedgerError(f"no ledger yet: {path} does not exist; it is made by {made_by}")
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private_folder(path.parent)
             make_private_file(path)
         except OSError as error:
             raise LedgerUnavailableError(f"{path}: {error.strerror}") from error

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from korad.config import Settings
-from korad.ledger.database import Database, LedgerError, SqliteDatabase
+from korad.ledger.database import MADE_BY, Database, LedgerError, SqliteDatabase
 from korad.ledger.store import Ledger
 
 LEDGER_FILE: Final = "ledger.sqlite3"
+MADE_BY_WITH_URL: Final = (
+    '`korad ledger run`, or by `korad serve` with ledger.run = "on", for redis.url is set'
+)
 POSTGRES_SCHEMES: Final = ("postgresql://", "postgres://")
 
 
@@ -23,7 +26,8 @@ def open_ledger(settings: Settings, *, create: bool = False) -> Ledger:
 def _database(settings: Settings, *, create: bool) -> Database:
     url = settings.ledger.url
     if url is None:
-        return SqliteDatabase(settings.state_dir / LEDGER_FILE, create=create)
+        made_by = MADE_BY if settings.redis.url is None else MADE_BY_WITH_URL
+        return SqliteDatabase(settings.state_dir / LEDGER_FILE, create=create, made_by=made_by)
     if not url.reveal().startswith(POSTGRES_SCHEMES):
         raise LedgerError("the setting ledger.url must begin with postgresql://")
     # The driver is optional and heavy: only who has a URL imports it.

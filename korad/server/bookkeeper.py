@@ -21,6 +21,7 @@ from korad.adapters.embedded_redis import EmbeddedRedisError, ensure_server
 from korad.adapters.key_stores import open_keys
 from korad.adapters.machine import load_machine
 from korad.adapters.metrics import MetricsPage
+from korad.adapters.private_folder import make_private_folder
 from korad.adapters.redis_books import RedisBooks
 from korad.adapters.redis_control import UNAVAILABLE, ControlClient, connect_control
 from korad.adapters.redis_url import RedisAddress
@@ -232,7 +233,7 @@ class _Bookkeeper:
 
     async def _become_the_only_one(self) -> int | None:
         """Return the lock of this state folder's bookkeeper; None: told to stop while waiting."""
-        self._journal_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(self._journal_dir)
         path: Path = self._journal_dir / LOCK_FILE
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         while True:

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from korad.adapters.embedded_redis import EmbeddedServer, ensure_server
 from korad.adapters.key_stores import open_keys
+from korad.adapters.private_folder import is_private, make_private_folder
 from korad.adapters.redis_url import RedisAddress, parse_redis_url
 from korad.adapters.running_server import announced
 from korad.adapters.shared_pages import make_pages
@@ -24,22 +26,24 @@ from korad.server.sockets import bind, resolve
 from korad.server.supervisor import Job, Supervisor
 from korad.server.worker import run_worker
 
+_log = logging.getLogger(__name__)
+OPEN_FOLDER = "others than its owner may look into the state folder %s: chmod 700 %s"
 STOP_GRACE_S = 5.0
 """On top of the drain: time a worker gets to close what is left."""
+NOT_BOOKED = 'nothing is booked by this process: run korad ledger run, or set ledger.run = "on"'
 
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. Raises OSError: cannot listen."""
     logging.basicConfig(stream=sys.stderr, format="korad: %(levelname)s %(message)s")
+    make_state_folder(settings.state_dir)
     stop_demo: Callable[[], None] | None = None
     if settings.demo:
-        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         openai_url, anthropic_url, stop_demo = start_simulator(settings.state_dir)
         settings = demo_settings(settings, openai_url, anthropic_url)
     redis: EmbeddedServer | None = None
     try:
         # Before any process starts: what a worker would stumble over is told once, and ends here.
-        settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         embedded = settings.redis.url is None
         if settings.redis.url is None:
             redis = ensure_server(settings.state_dir)
@@ -56,6 +60,16 @@ def serve(settings: Settings) -> int:
             redis.stop()
         if stop_demo is not None:
             stop_demo()
+
+
+def make_state_folder(folder: Path) -> None:
+    """Make the folder; warn of one that others may look into. Raises OSError.
+
+    It is not tightened: whoever made it so may have files of their own, or a group, in mind.
+    """
+    make_private_folder(folder)
+    if not is_private(folder):
+        _log.warning(OPEN_FOLDER, folder, folder)
 
 
 def _address(url: Secret, name: str = "redis.url") -> RedisAddress:
@@ -133,5 +147,5 @@ def banner(settings: Settings, *, has_keys: bool) -> str:
         if not has_keys:
             lines.append("no virtual key exists yet; create one:  korad keys create --name NAME")
     if settings.redis.url is not None and settings.ledger.run != "on":
-        lines.append('events are booked where `korad ledger run` runs, or with ledger.run = "on"')
+        lines.append(f"WARNING: {NOT_BOOKED}")
     return "\n".join(lines)

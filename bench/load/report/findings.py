@@ -35,6 +35,9 @@ _SIGNS = {"<=": "\u2264", ">=": "\u2265", "==": "="}
 OWN = "korad"
 """A target with this in its name is what the run is about; without one, the last target is."""
 
+FAILED_MOST = 0.01
+"""Above this share of failed requests they are the main finding."""
+
 MUCH_LESS = 0.5
 """Below this ratio a reader rather hears how many times less it is."""
 
@@ -123,7 +126,12 @@ def headline(result: Result) -> str:
     parts = [first, _processor(result, about, others)]
     figures = shown(result, about)
     if (bad := failed(figures)) and not is_ladder(result):
-        parts.append(f"{share_text(bad / max(figures.started, 1))} of its requests failed")
+        share = bad / max(figures.started, 1)
+        if share > FAILED_MOST:
+            # What the few others took is not the finding.
+            parts.insert(0, f"{share_text(share)} of {about.name}'s requests failed")
+        else:
+            parts.append(f"{share_text(share)} of its requests failed")
     return "; ".join(part for part in parts if part)
 
 

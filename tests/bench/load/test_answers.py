@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from bench.load.answer_reader import AnswerError, AnswerReader
+from bench.load.dialect import error_words
 from bench.load.exchange import Exchange, PlainExchange, StreamExchange
 from bench.load.plan import Ask, Slo
 from bench.load.recorder import Recorder
@@ -210,3 +211,19 @@ def test_the_stand_in_reads_requests_of_both_kinds(chunked, cuts):
     assert found.query == "a=b"
     assert (found.has_key("k"), found.has_key("j")) == (True, False)
     assert (found.names("m"), found.names("n")) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error":{"message":"No such\\nmodel","code":"model_not_found"}}',
+         "model_not_found: No such model"),
+        (b'{"error":{"message":"\\u001b[2J","type":"bad"}}', "bad: ?[2J"),
+        (b'{"error":"no"}', ""),
+        (b"[]", ""),
+        (b"<html>", ""),
+        (b"", ""),
+    ],
+)  # fmt: skip
+def test_an_errors_words_are_one_line_for_a_terminal(body, words):
+    assert error_words(body) == words

@@ -169,6 +169,8 @@ def test_a_failure_ends_its_conversation(provider):
     figures, seen = run(provider, [(turn, turn)] * 4, orders=Orders(fault="429"))
 
     assert figures.errors == {"status 429": 4}
+    assert list(figures.said) == ["status 429"]
+    assert figures.said["status 429"].startswith("stand_in_error: ")
     assert seen.requests == 4
 
 

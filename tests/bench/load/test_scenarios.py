@@ -140,6 +140,8 @@ def test_options_keep_the_shape_of_several_stages():
     assert [stage.rate for stage in changed.stages] == pytest.approx([10.0, 100.0, 10.0])
     assert [stage.seconds for stage in changed.stages] == pytest.approx([2.0, 1.0, 3.0])
     assert changed.warmup_s == 0.0
+    # The report shows it, and "100 a second" alone would no longer be true.
+    assert changed.summary == f"{burst.summary} (changed: --rate 100, --duration 6, --warmup 0)"
 
 
 def test_options_of_a_ladder_are_of_its_rungs():

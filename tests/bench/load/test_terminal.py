@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 
+import msgspec
 import pytest
 
 from bench.load.progress import Progress
@@ -91,6 +92,24 @@ def test_an_invalid_run_is_said_first(tables):
 
 def test_a_ladder_names_its_knees(tables):
     assert "korad: knee 1,709/s" in tables["ladder"]
+
+
+def test_what_failed_is_told_by_class_the_most_frequent_first(tables):
+    told = [line for line in tables["many_errors"].splitlines() if " failed: " in line]
+
+    assert told[:2] == ["korad: 611 failed: status 429", "korad: 305 failed: timeout"]
+    assert told[-1] == "litellm: 9 failed: status 500"
+    assert " failed: " not in tables["two_targets"]
+
+
+def test_the_first_error_says_why():
+    result = sample_runs.many_errors()
+    korad = result.targets[1]
+    total = msgspec.structs.replace(korad.total, said={"status 429": "rate_limit: too fast"})
+    korad = msgspec.structs.replace(korad, total=total)
+    result = msgspec.structs.replace(result, targets=[korad])
+
+    assert "611 failed: status 429, the first: rate_limit: too fast\n" in table(result)
 
 
 def test_columns_without_figures_are_left_out(tables):

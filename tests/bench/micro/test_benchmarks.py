@@ -15,7 +15,8 @@ import korad
 from bench.__main__ import main
 from bench.micro import measure as module, rooms
 from bench.micro.bytecodes import bytecodes_of
-from bench.micro.figures import Run
+from bench.micro.command import table
+from bench.micro.figures import Measured, Run
 from bench.micro.instructions import per_operation
 from bench.micro.marked import Marked
 from bench.micro.measure import measure
@@ -109,6 +110,24 @@ def test_the_verb_lists_and_refuses(capsys):
     assert len(BENCHMARKS) == len(capsys.readouterr().out.splitlines())
     assert main(["micro", "nothing"]) == 2
     assert "nothing" in capsys.readouterr().err
+
+
+def test_instructions_have_a_column_only_if_they_were_counted():
+    def told(instructions):
+        one = Measured(samples_ns=[1.0, 2.0, 3.0], bytecodes=29.0, instructions=instructions)
+        return table(
+            Run(
+                schema_version=1,
+                korad_path="",
+                python="",
+                measured={"keys.digest": one},
+                failed={},
+            )
+        )
+
+    assert "instructions" not in told(None)
+    assert "instructions" in told(1234.0)
+    assert "1,234" in told(1234.0)
 
 
 def test_a_failed_benchmark_fails_the_verb(monkeypatch, capsys):

@@ -292,7 +292,7 @@ async def test_a_broken_snapshot_stops_no_change(open_store, start, tmp_path, at
     ring, watch = await start()
     path = tmp_path / SNAPSHOT_FILE
     lines = path.read_bytes().splitlines(keepends=True)
-    lines[at] = lines[at].replace(b":\"", b":\"\xff", 1)
+    lines[at] = lines[at].replace(b':"', b':"\xff', 1)
     path.write_bytes(b"".join(lines))
     with open_store() as store:
         bob = store.create("bob", now_s=NOW_S)[0]

@@ -12,12 +12,12 @@ import orjson
 import pytest
 
 from korad.adapters.key_store import open_key_store
-from korad.cli import export, invoice, usage
+from korad.cli import audit, export, invoice, usage
 from korad.domain.limits import GroupKind
 from korad.ledger.entries import milliseconds
 from tests.support.ledger import NOON_MS, an_entry, an_event, sqlite_ledger
 
-VERBS = {"usage": usage, "export": export, "invoice": invoice}
+VERBS = {"audit": audit, "usage": usage, "export": export, "invoice": invoice}
 
 
 @pytest.fixture
@@ -75,6 +75,18 @@ def test_without_a_ledger_there_is_a_hint(korad, words):
     assert (code, out) == (1, "")
     assert err.startswith(f"korad {words[0]}: no ledger yet:")
     assert "korad ledger run" in err
+
+
+def test_with_a_redis_url_the_hint_is_what_makes_the_ledger_then(korad, monkeypatch):
+    monkeypatch.setattr(
+        "korad.cli.options.read_environment",
+        lambda: {"KORAD_STATE_DIR": "state", "KORAD_REDIS_URL": "redis://localhost:1"},
+    )
+    for verb in ("usage", "audit"):
+        code, _, err = korad(verb)
+
+        assert code == 1
+        assert '`korad ledger run`, or by `korad serve` with ledger.run = "on"' in err
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from korad.app import DEMO_KEY
 from korad.config import load_settings
-from korad.server.run import banner
+from korad.domain.secret import Secret
+from korad.server.run import banner, make_state_folder
 
 
 @pytest.fixture
@@ -51,3 +52,24 @@ def test_a_demo_says_so(settings):
 
     assert "DEMO" in text
     assert DEMO_KEY in text
+
+
+def test_where_nothing_is_booked_it_warns(settings):
+    away = replace(settings, redis=replace(settings.redis, url=Secret("redis://localhost:1")))
+    books = replace(away, ledger=replace(away.ledger, run="on"))
+
+    last = banner(away, has_keys=True).splitlines()[-1]
+    assert last == (
+        'WARNING: nothing is booked by this process: run korad ledger run, or set ledger.run = "on"'
+    )
+    assert "booked" not in banner(books, has_keys=True)
+    assert "booked" not in banner(settings, has_keys=True)
+
+
+def test_a_state_folder_that_others_may_look_into_is_told(tmp_path, caplog):
+    make_state_folder(tmp_path / "new")
+    assert not caplog.records
+
+    (tmp_path / "new").chmod(0o755)
+    make_state_folder(tmp_path / "new")
+    assert f"chmod 700 {tmp_path / 'new'}" in caplog.text
