@@ -16,7 +16,7 @@ class Records:
     """Encode each record once and hand it on.
 
     What is settled in one turn of the loop is dealt with at its end: after all answers have left,
-    and by code that is warm from the second record on (about 5 us for the first, 2 for others).
+    and by code that is warm from the second record on.
     """
 
     __slots__ = ("_call_soon", "_encode", "_log", "_metrics", "_recent", "_waiting")

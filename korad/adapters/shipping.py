@@ -26,7 +26,7 @@ from korad.billing.frames import Frame
 
 BATCH_FRAMES = 500
 GATHER_S = 0.05
-"""Between two batches that were not full: each costs as much CPU as 100 events (half a ms)."""
+"""Between two batches that were not full: each costs 0.3 ms, as much as 30 events more."""
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.02, 1.0
 LOOK_ON_S = 0.2
 """How often it is asked whether a journal's segment is done with: that opens and locks files."""

@@ -32,7 +32,7 @@ BLOCK_MS: Final = 1_000
 POLL_S: Final = 0.2
 """Pause between reads that cannot block."""
 GATHER_S: Final = 0.2
-"""Pause after a read that found fewer than it may: a transaction costs as much as 100 events."""
+"""Pause after a read that found fewer than it may: a round costs 1.3 ms, as 25 events more."""
 THREAD_NICE: Final = 10
 LEASE_RETRY_S: Final = 1.0
 CARE_EVERY_S: Final = 5.0
