@@ -7,6 +7,7 @@ is left out.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,13 +51,21 @@ class Tracer:
 
     @contextmanager
     def tracing(self) -> Iterator[None]:
-        """Count within."""
+        """Count within.
+
+        Without garbage collections: what finalizers do in one belongs to no request, and one may
+        come while `end_request` walks the nodes, to which the finalizer's would be added.
+        """
         former = sys.gettrace()
+        collecting = gc.isenabled()
+        gc.disable()
         sys.settrace(self._on_call)
         try:
             yield
         finally:
             sys.settrace(former)
+            if collecting:
+                gc.enable()
             self._nodes.clear()
 
     def end_request(self) -> None:
