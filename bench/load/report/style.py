@@ -63,6 +63,7 @@ thead td{border-bottom-color:var(--axis)}
 tbody tr:last-child td,tbody tr:last-child th{border-bottom:0}
 tr.group th{padding-top:16px;color:var(--ink);font-weight:650;white-space:normal}
 h3 small,tr.group small{color:var(--soft);font-weight:400;font-size:13px}
+.single tbody th small{display:block;color:var(--soft);font-weight:400;font-size:13px}
 .key{display:inline-block;width:10px;height:10px;border-radius:3px;margin-right:8px}
 .bad{color:var(--bad);font-weight:600}
 dl{display:grid;grid-template-columns:fit-content(18em) 1fr;gap:4px 20px;

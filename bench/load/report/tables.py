@@ -71,7 +71,10 @@ def more(result: Result) -> str:
 
 
 def errors(result: Result) -> str:
-    """Return errors by class, a column a target; empty: there were none."""
+    """Return errors by class, a column a target, and what the first of a class said.
+
+    Empty: there were none.
+    """
     classes = sorted({name for t in result.targets for name in t.total.errors})
     totals = {name: sum(t.total.errors.get(name, 0) for t in result.targets) for name in classes}
     classes = sorted((c for c in classes if totals[c]), key=lambda c: -totals[c])
@@ -80,7 +83,9 @@ def errors(result: Result) -> str:
     head = ["class", *(_keyed(n, target.name) for n, target in enumerate(result.targets))]
     rows: list[list[Cell]] = []
     for name in classes:
-        cells: list[Cell] = [(escape(name), "")]
+        said = next((t.total.said[name] for t in result.targets if name in t.total.said), None)
+        first = f"<small>the first: {escape(said)}</small>" if said else ""
+        cells: list[Cell] = [(escape(name) + first, "")]
         for target in result.targets:
             count = target.total.errors.get(name, 0)
             share = share_text(count / max(target.total.started, 1))

@@ -87,7 +87,8 @@ def _course(n: int, target: TargetResult) -> Course:
         starts.append(offset)
         length = max((second.at_s + 1 for second in block.timeline), default=0)
         seconds += [(offset + second.at_s + 0.5, second) for second in block.timeline]
-        offset += max(length, math.ceil(block.seconds) if block.timeline else 0)
+        # The last requests end a little after the block: that is no second of its own.
+        offset += max(length, math.floor(block.seconds) if block.timeline else 0)
     return Course(n, target.name, seconds, starts, offset)
 
 

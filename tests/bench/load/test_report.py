@@ -208,6 +208,8 @@ def test_errors_are_counted_by_class_the_most_frequent_first(pages):
 
     assert "611 (12.2 %)" in text
     assert text.index("status 429") < text.index("timeout") < text.index("refused")
+    assert "the first: budget_exceeded: a <key> has spent it" in text
+    assert text.count("the first:") == 1
 
 
 def test_headlines(made):

@@ -97,7 +97,10 @@ def test_a_ladder_names_its_knees(tables):
 def test_what_failed_is_told_by_class_the_most_frequent_first(tables):
     told = [line for line in tables["many_errors"].splitlines() if " failed: " in line]
 
-    assert told[:2] == ["korad: 611 failed: status 429", "korad: 305 failed: timeout"]
+    assert told[:2] == [
+        "korad: 611 failed: status 429, the first: budget_exceeded: a <key> has spent it",
+        "korad: 305 failed: timeout",
+    ]
     assert told[-1] == "litellm: 9 failed: status 500"
     assert " failed: " not in tables["two_targets"]
 
