@@ -52,7 +52,6 @@ class AnthropicStream:
         "_stop_sent",
         "_tail",
         "_text",
-        "_text_chars",
         "_tool_input",
         "_tools",
         "chars",
@@ -60,6 +59,7 @@ class AnthropicStream:
         "error",
         "finished",
         "spaces",
+        "taken_chars",
         "usage",
     )
 
@@ -85,10 +85,9 @@ class AnthropicStream:
         """Input from the tool's start, sent at its end unless it came in pieces meanwhile."""
         # Not yet counted
         self.deltas = 0
-        self.chars = 0
+        self.chars = self.taken_chars = 0
         self.spaces = 0
         self._text: list[str] = []
-        self._text_chars = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the chunks that `chunk` completes, b"" for none and after the end.
@@ -114,13 +113,9 @@ class AnthropicStream:
 
     def generated_text(self) -> str:
         """Return the text gathered since the last call: content, thinking and tool arguments."""
-        text = "".join(self._text)
-        self._text, self._text_chars = [], 0
-        return text
-
-    def generated_chars(self) -> int:
-        """Return how many characters `generated_text` would give now."""
-        return self._text_chars
+        pieces, self._text = self._text, []
+        self.taken_chars = self.chars
+        return "".join(pieces)
 
     def _translate(self, event: Event) -> bytes:
         kind = event.type
@@ -229,7 +224,6 @@ class AnthropicStream:
 
     def _note(self, text: str) -> None:
         self._text.append(text)
-        self._text_chars += len(text)
         self.chars += len(text)
         self.spaces += text.count(" ")
         self.deltas += 1

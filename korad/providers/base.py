@@ -55,6 +55,8 @@ class StreamDecoder(Protocol):
     """Pieces of generated text that came so far, empty ones apart."""
     chars: int
     """Their characters (or bytes), those already taken by `generated_text` included."""
+    taken_chars: int
+    """How many of these `generated_text` has taken."""
     spaces: int
     """Blanks among them: a delta of several words is several tokens."""
 
@@ -72,10 +74,6 @@ class StreamDecoder(Protocol):
 
         Used to count an answer whose usage never came. Taking it frees it.
         """
-        ...
-
-    def generated_chars(self) -> int:
-        """Return how many characters (or bytes) `generated_text` would give now."""
         ...
 
 

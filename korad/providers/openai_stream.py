@@ -25,13 +25,13 @@ class OpenAIStream:
         "_splitter",
         "_strip_usage",
         "_text",
-        "_text_bytes",
         "_usual",
         "chars",
         "deltas",
         "error",
         "finished",
         "spaces",
+        "taken_chars",
         "usage",
     )  # fmt: skip
 
@@ -43,10 +43,9 @@ class OpenAIStream:
         self._splitter = EventSplitter()
         self._usual = UsualEvent()
         self.deltas = 0
-        self.chars = 0
+        self.chars = self.taken_chars = 0
         self.spaces = 0
         self._text: list[bytes] = []
-        self._text_bytes = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the complete events in `chunk`, as they came."""
@@ -57,7 +56,6 @@ class OpenAIStream:
             if text is not None:
                 if text:
                     self._text.append(text)
-                    self._text_bytes += len(text)
                     self.chars += len(text)
                     self.spaces += text.count(b" ")
                     self.deltas += 1
@@ -86,12 +84,9 @@ class OpenAIStream:
 
     def generated_text(self) -> str:
         """Return the text gathered since the last call, JSON escapes resolved."""
-        pieces, self._text, self._text_bytes = self._text, [], 0
+        pieces, self._text = self._text, []
+        self.taken_chars = self.chars
         return unescaped(pieces)
-
-    def generated_chars(self) -> int:
-        """Return how many bytes of text wait in `generated_text`."""
-        return self._text_bytes
 
     def _feed_special(self, events: bytes) -> bytes:
         passed = []
@@ -130,7 +125,6 @@ class OpenAIStream:
         for piece in generated_pieces(events):
             if piece:
                 self._text.append(piece)
-                self._text_bytes += len(piece)
                 self.chars += len(piece)
                 self.spaces += piece.count(b" ")
                 self.deltas += 1

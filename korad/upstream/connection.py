@@ -71,6 +71,8 @@ class UpstreamConnection(asyncio.Protocol):
     _keep_alive = False
     _complete = False
     _overrun = False
+    _kept = 0
+    """Pieces of the body that are the answer's own, where more followed it."""
 
     def __init__(self, site: Site, timeouts: Timeouts, heads: HeadReader) -> None:
         self._site = site
@@ -84,6 +86,8 @@ class UpstreamConnection(asyncio.Protocol):
         # which saves 3 us an answer. Of a repeated header the last counts; framing is llhttp's.
         self.on_header = self._headers.__setitem__
         self._body: list[bytes] = []
+        # The same for every piece of a body: 0.3 us a chunk.
+        self.on_body = self._body.append
         self._parser = httptools.HttpResponseParser(self)
 
     # ── what the pool and the relay ask ──────────────────────────────────────────────────────
@@ -161,8 +165,9 @@ class UpstreamConnection(asyncio.Protocol):
             # The middle of a stream: one call per read.
             body = self._body
             if body:
-                self._body = []
-                listener.on_body(body[0] if len(body) == 1 else b"".join(body))
+                piece = b"".join(body)
+                body.clear()
+                listener.on_body(piece)
             return
         if self._head is not None:
             self._tell(listener)
@@ -208,8 +213,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Note that bytes follow a complete answer: nobody asked for them."""
-        if self._complete:
+        if self._complete and not self._overrun:
             self._overrun = True
+            self._kept = len(self._body)
 
     def on_headers_complete(self) -> None:
         """Take the head, unless it is an interim one (1xx)."""
@@ -222,11 +228,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep_alive = self._parser.should_keep_alive()
         self._headers.clear()
 
-    def on_body(self, body: bytes) -> None:
-        """Collect a piece of the body until the read is parsed."""
-        if not self._overrun:
-            self._body.append(body)
-
     def on_message_complete(self) -> None:
         """Note the end, unless it is that of an interim answer."""
         self._complete = self._overrun or self._status >= FIRST_FINAL_STATUS
@@ -235,18 +236,20 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _tell(self, listener: Listener) -> None:
         """Tell the listener what one read brought; it may cancel at any call."""
-        head, body, complete = self._head, self._body, self._complete
+        head, complete = self._head, self._complete
         assert head is not None
         told, self._head_told = self._head_told, True
-        if body:
-            self._body = []
+        if self._overrun:
+            del self._body[self._kept :]
+        body = b"".join(self._body)
+        self._body.clear()
         if complete:
             # First of all, so that the listener's next request finds this connection free.
             self._release()
         if not told:
             listener.on_head(head)
         if body and (complete or self._listener is listener):
-            listener.on_body(body[0] if len(body) == 1 else b"".join(body))
+            listener.on_body(body)
         if complete:
             listener.on_end()
 

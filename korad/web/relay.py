@@ -202,31 +202,25 @@ class Relay:
             self.on_end()
 
     def _feed(self, decoder: StreamDecoder, data: bytes) -> None:
+        """Pass a stream's events on, once they are counted."""
         try:
             events = decoder.feed(data)
         except KoradError as error:
             self._fail(error)
+            return
         except Exception:  # noqa: BLE001 - our bug: logged and answered there
             self._bug()
-        else:
-            self._pass_on(decoder, events)
-
-    def _pass_on(self, decoder: StreamDecoder, events: bytes) -> None:
-        """Pass a stream's events on, once they are counted."""
+            return
+        exchange = self._exchange
         if self._slot is not None:
-            exchange, allowance = self._exchange, self._allowance
+            allowance = self._allowance
             tokens = decoder.deltas if exchange.deltas_are_tokens else exchange.tokens_so_far()
             # Before it is passed on: a kill in between must not forget what the client got.
             self._count(self._slot, tokens)
-            if allowance is not None:
-                if not allowance.covers(tokens):
-                    self._cut_short(events)
-                    return
-                if allowance.is_behind and self._handle is not None:
-                    self._handle.pause(self)
-        recording = self._exchange.recording
-        if recording is not None:
-            recording.take(events)
+            if allowance is not None and not self._affords(allowance, tokens, events):
+                return
+        if exchange.recording is not None:
+            exchange.recording.take(events)
         if decoder.finished or decoder.error is not None:
             self._end_stream(events)
         elif events:
@@ -234,8 +228,17 @@ class Relay:
                 self._client.write(b"%x\r\n%b\r\n" % (len(events), events))
             else:
                 self._send(events)
-            if decoder.generated_chars() > FOLD_BYTES:
+            if decoder.chars - decoder.taken_chars > FOLD_BYTES:
                 self._fold_text(decoder)
+
+    def _affords(self, allowance: Allowance, tokens: int, events: bytes) -> bool:
+        """Return whether the budget has enough for a stream so far; end it where it has not."""
+        if not allowance.covers(tokens):
+            self._cut_short(events)
+            return False
+        if allowance.is_behind and self._handle is not None:
+            self._handle.pause(self)
+        return True
 
     def on_end(self) -> None:
         """Finish a whole answer; for a stream that said so itself, nothing is left to do."""

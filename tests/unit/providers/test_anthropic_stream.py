@@ -266,9 +266,9 @@ def test_generated_text_is_everything_generated_and_is_taken_once() -> None:
     stream.feed(delta(0, "thinking_delta", thinking="Hm.") + block_stop(0))
     stream.feed(text(1, "Yes é.") + tool(2, "toolu_1", '{"a":1}'))
 
-    assert len('Hm.Yes é.weather{"a":1}') == stream.generated_chars()
+    assert (len('Hm.Yes é.weather{"a":1}'), 0) == (stream.chars, stream.taken_chars)
     assert 'Hm.Yes é.weather{"a":1}' == stream.generated_text()
-    assert ("", 0) == (stream.generated_text(), stream.generated_chars())
+    assert ("", stream.chars) == (stream.generated_text(), stream.taken_chars)
 
 
 def test_text_survives_whatever_json_must_escape() -> None:
