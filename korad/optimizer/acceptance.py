@@ -17,6 +17,8 @@ COUNTED_IN_DOUBT_CHARS_MAX = 16_384
 _SAMPLES, _SAMPLE_CHARS = 8, 256
 
 # Tokens of o200k per hundred characters of a kind, measured on English, JSON, logs and Python.
+_TOKEN_OF_BLANKS_CHARS = 13
+"""So many blanks are a token by the estimate."""
 _PER_100_LETTERS, _PER_100_DIGITS, _PER_100_SIGNS, _PER_100_BLANKS = 22, 40, 60, 8
 
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + bytes(range(128, 256))
@@ -24,23 +26,64 @@ _DIGITS = b"0123456789"
 _BLANKS = b" \t\r\n"
 
 
-def pays(old: str, new: str, count: Callable[[str], int], *, exact: bool) -> bool:
+class Weighed:
+    """A text and what is known of its tokens: what one transform made, the next may change."""
+
+    __slots__ = ("_count", "_estimate", "_sampled", "text")
+
+    def __init__(self, text: str, count: Callable[[str], int]) -> None:
+        self.text = text
+        self._count = count
+        self._estimate = self._sampled = -1
+
+    @property
+    def counted(self) -> int:
+        """Return how many tokens the text has."""
+        return self._count(self.text)
+
+    @property
+    def estimate(self) -> int:
+        """Return about how many it has by the kinds of its characters."""
+        if self._estimate < 0:
+            self._estimate = estimated_tokens(self.text)
+        return self._estimate
+
+    @property
+    def sampled(self) -> int:
+        """Return the estimate, corrected by what samples of the text really have."""
+        if self._sampled < 0:
+            self._sampled = self._by_samples()
+        return self._sampled
+
+    def _by_samples(self) -> int:
+        size = len(self.text) - _SAMPLE_CHARS
+        if size < _SAMPLES * _SAMPLE_CHARS:
+            return self.counted
+        starts = [size * at // (_SAMPLES - 1) for at in range(_SAMPLES)]
+        samples = [self.text[start : start + _SAMPLE_CHARS] for start in starts]
+        counted = sum(map(self._count, samples))
+        return self.estimate * counted // (estimated_tokens("".join(samples)) or 1)
+
+
+def pays(old: Weighed, new: Weighed, *, exact: bool) -> bool:
     """Return whether `new` may stand for `old`.
 
     An exact re-encoding pays at any gain (the threshold would cost agent traffic 6.4 of its 6.9
     points); everything else must save 32 tokens and 5 %.
     """
-    if len(old) > COUNTED_CHARS_MAX or len(new) > COUNTED_CHARS_MAX:
-        if not _is_gain(estimated_tokens(old), estimated_tokens(new), exact=exact):
+    if len(old.text) > COUNTED_CHARS_MAX or len(new.text) > COUNTED_CHARS_MAX:
+        is_long = len(old.text) > COUNTED_IN_DOUBT_CHARS_MAX
+        if exact and is_long and len(old.text) - len(new.text) >= _TOKEN_OF_BLANKS_CHARS:
+            return True  # it leaves out characters and adds none
+        if not _is_gain(old.estimate, new.estimate, exact=exact):
             return False
         # By kinds of characters alone, long words and drawn lines seem dear that are a token each.
-        before, after = _sampled_tokens(old, count), _sampled_tokens(new, count)
+        before, after = old.sampled, new.sampled
         if (before - after) * CLEAR_SHARE >= before:
             return _is_gain(before, after, exact=exact)
-        if len(old) > COUNTED_IN_DOUBT_CHARS_MAX:
-            # A re-encoding leaves out blanks only: that its samples are not clearly dearer will do.
-            return exact and (after - before) * CLEAR_SHARE < before
-    return _is_gain(count(old), count(new), exact=exact)
+        if is_long:
+            return exact
+    return _is_gain(old.counted, new.counted, exact=exact)
 
 
 def _is_gain(before: int, after: int, *, exact: bool) -> bool:
@@ -48,17 +91,6 @@ def _is_gain(before: int, after: int, *, exact: bool) -> bool:
     if exact:
         return saved > 0
     return saved >= SAVED_TOKENS_MIN and saved * SAVED_SHARE_MIN >= before
-
-
-def _sampled_tokens(text: str, count: Callable[[str], int]) -> int:
-    """Return the estimate for `text`, corrected by what samples of it really have."""
-    size = len(text) - _SAMPLE_CHARS
-    if size < _SAMPLES * _SAMPLE_CHARS:
-        return count(text)
-    starts = [size * at // (_SAMPLES - 1) for at in range(_SAMPLES)]
-    samples = [text[start : start + _SAMPLE_CHARS] for start in starts]
-    counted = sum(map(count, samples))
-    return estimated_tokens(text) * counted // (estimated_tokens("".join(samples)) or 1)
 
 
 def estimated_tokens(text: str) -> int:

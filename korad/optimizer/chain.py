@@ -134,7 +134,7 @@ class Chain:
             self.failures[MESSAGE] += 1
 
     def finish(self, draft: Draft) -> None:
-        """Do what is left: CPU that grows with what is new, 50 to 300 ms per MB."""
+        """Do what is left: CPU that grows with what is new, 10 to 150 ms per MB."""
         try:
             self._forms.make(draft)
             self._forms.keep(draft)

@@ -21,23 +21,21 @@ CONTEXT_CHARS_MAX = 16 * 1024 * 1024
 that is not kept is built again, in 1 ms per 100 KB."""
 CONTEXT_OWN_CHARS = 512
 """What an empty context takes, in characters of text: 2 KB."""
-_LINE_CHARS = 20
-"""What a line takes at least, however short it is: 80 bytes."""
 _NAMES = {USER: "user message", TOOL: "tool result"}
 
 
 class Context:
     """The conversation so far: what was asked, which tools were called, which texts were sent."""
 
-    __slots__ = ("_calls", "_counts", "_keeps_form", "chars", "question", "seen")
+    __slots__ = ("_call_chars", "_calls", "_counts", "_keeps_form", "question", "seen")
 
     def __init__(self) -> None:
-        self.chars = 0
         self.question = ""
         """The user's own words of the turn."""
         self.seen = Seen()
         self._keeps_form: bool | None = False
         self._calls: dict[str, str] = {}
+        self._call_chars = 0
         self._counts: dict[str, int] = {}
 
     def open(self, message: Message) -> None:
@@ -49,7 +47,12 @@ class Context:
             if call.function is not None:
                 words = f"{call.function.name} {call.function.arguments}"
                 self._calls[call.id] = words
-                self.chars += len(words)
+                self._call_chars += len(words)
+
+    @property
+    def chars(self) -> int:
+        """Return what the context takes, in characters of text."""
+        return self._call_chars + self.seen.chars
 
     @property
     def keeps_form(self) -> bool:
@@ -65,7 +68,6 @@ class Context:
         where = self.count(message.role)
         for text in texts:
             if text:
-                self.chars += max(len(text), _LINE_CHARS * (text.count("\n") + 1))
                 self.seen.add(text, where)
 
     def count(self, role: str) -> str:
@@ -95,6 +97,11 @@ class Contexts:
     def __contains__(self, key: bytes) -> bool:
         """Return whether a context is kept under `key`."""
         return key in self._contexts
+
+    def waiting_chars(self, key: bytes) -> int:
+        """Return how much of the texts kept under `key` is still to be indexed."""
+        context = self._contexts.get(key)
+        return 0 if context is None else context.seen.waiting_chars
 
     def take(self, key: bytes) -> Context | None:
         """Return the context kept under `key`, which is then kept no more."""

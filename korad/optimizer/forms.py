@@ -8,7 +8,7 @@ from korad.optimizer.base import EXTREME, LEVELS, USER
 from korad.optimizer.context import Context, Contexts
 from korad.optimizer.draft import Draft
 from korad.optimizer.memo import Memo
-from korad.optimizer.messages import ROLES, Message, read_message, read_role
+from korad.optimizer.messages import ROLES, read_message, read_role
 from korad.optimizer.recent import Recent
 from korad.optimizer.shrink import BLOCK_CHARS_MIN, UNCHANGED, Form, Shrinker
 
@@ -67,9 +67,14 @@ class Forms:
         messages, done = draft.messages, len(draft.forms)
         fresh = messages[done:]
         left = sum(map(len, fresh))
+        if left > INLINE_BYTES_MAX:
+            return False
         if any(_may_shrink(raw, read_role(raw)) for raw in fresh):
             for before in range(done - 1, -1, -1):
-                if draft.keys[before] in self._contexts or left > INLINE_BYTES_MAX:
+                if draft.keys[before] in self._contexts:
+                    left += self._contexts.waiting_chars(draft.keys[before])
+                    break
+                if left > INLINE_BYTES_MAX:
                     break
                 left += len(messages[before])
         return left <= INLINE_BYTES_MAX
@@ -81,13 +86,16 @@ class Forms:
         for at in range(len(forms), len(messages)):
             raw, form = messages[at], UNCHANGED
             message = read_message(raw)
-            if context is None and message is not None and _may_shrink(raw, message.role):
+            may_shrink = message is not None and _may_shrink(raw, message.role)
+            if context is None and may_shrink:
                 context = self._context_before(draft, at)
             if context is not None and message is not None:
                 context.open(message)
-                if _may_shrink(raw, message.role):
-                    form = self._shrinker.form_of(raw, message, draft.level, context)
-                _close(context, message, form)
+                if may_shrink:
+                    form, texts = self._shrinker.form_of(raw, message, draft.level, context)
+                else:
+                    texts = message.texts()
+                context.close(message, texts)
             elif context is not None:
                 context.count(read_role(raw))
             forms.append(form)
@@ -122,7 +130,9 @@ class Forms:
                 context.count(read_role(raw))
             else:
                 context.open(message)
-                _close(context, message, form)
+                final = message if form.raw is None else read_message(form.raw)
+                if final is not None:
+                    context.close(final, final.texts())
         return context
 
 
@@ -131,10 +141,3 @@ def _may_shrink(raw: bytes, role: str) -> bool:
     if kind == USER:
         return len(raw) >= USER_MESSAGE_BYTES_MIN
     return kind is not None and len(raw) >= BLOCK_CHARS_MIN
-
-
-def _close(context: Context, message: Message, form: Form) -> None:
-    """Give `context` the texts that go upstream."""
-    final = message if form.raw is None else read_message(form.raw)
-    if final is not None:
-        context.close(final, final.texts())

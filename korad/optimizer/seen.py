@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from itertools import chain, islice
 
 from korad.domain.value import Fact
 from korad.optimizer.base import MARK
@@ -19,6 +18,8 @@ _LONG_CHARS = CHARS_MIN // 7 + 1
 
 REFERENCE = f"{MARK} same "
 """How every note begins that points to an earlier text."""
+_LINE_CHARS = 20
+"""What an indexed line takes at least, however short it is: 80 bytes."""
 _GAP = "\n"
 """Parts the texts in the list of lines: no line equals it, so no run goes across."""
 _QUOTE_CHARS = 32
@@ -37,46 +38,62 @@ class Run(Fact, frozen=True):
 class Seen:
     """The texts before a message, in the order and the form in which they go upstream.
 
-    What it answers depends on these alone. 100 KB of 40-character lines take 0.4 MB.
+    What it answers depends on these alone. A text is indexed when the first one after it is looked
+    up: of most prompts the last text is the longest, and only the next turn asks for it. 100 KB of
+    40-character lines take 1 ms and 0.4 MB.
     """
 
-    __slots__ = ("_firsts", "_lines", "_places", "_starts", "_texts", "_wheres")
+    __slots__ = (
+        "_begins", "_firsts", "_lines", "_places", "_starts", "_texts", "_wheres", "_written",
+        "chars", "waiting_chars",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self.chars = 0
+        """What it takes, in characters of text."""
+        self.waiting_chars = 0
+        """Those that are not indexed yet."""
+        self._written: list[tuple[str, str]] = []
+        """These texts, and how notes are to call their messages."""
         self._lines: list[str] = [_GAP]
         self._places: dict[str | tuple[str, ...], int] = {}
         """Where a long line or a window of lines stands for the first time."""
+        self._begins: set[str] = set()
+        """The long lines, and those with which an indexed window begins."""
         self._texts: dict[str, int] = {}
         """Where a whole text begins."""
         self._starts: list[int] = []
         self._wheres: list[str] = []
         self._firsts: dict[int, dict[str, int]] = {}
 
-    def copy(self) -> Seen:
-        """Return one that grows on its own: for another branch of the conversation."""
-        other = Seen()
-        for name in self.__slots__:
-            setattr(other, name, getattr(self, name).copy())
-        return other
-
     def add(self, text: str, where: str) -> None:
-        """Index a text that stands in the message that notes are to call `where`.
+        """Add a text that stands in the message that notes are to call `where`.
 
         All texts of a message are added before a later message is looked at, short ones as well:
         a note quotes a line by which the reader finds the place in the whole message.
         """
-        begin = len(self._lines)
-        if not self._wheres or self._wheres[-1] != where:
-            self._starts.append(begin)
-            self._wheres.append(where)
-        lines = text.split("\n")
-        if len(text) >= CHARS_MIN:
-            if REFERENCE not in text:
-                self._texts.setdefault(text, begin)
-            # Notes among the lines part them as well: a text with a note is never looked up here.
-            self._index(lines, begin)
-        self._lines += lines
-        self._lines.append(_GAP)
+        self._written.append((text, where))
+        self.waiting_chars += len(text)
+        self.chars += len(text)
+
+    def _catch_up(self) -> None:
+        """Index the texts that were added since the last look."""
+        for text, where in self._written:
+            begin = len(self._lines)
+            if not self._wheres or self._wheres[-1] != where:
+                self._starts.append(begin)
+                self._wheres.append(where)
+            lines = text.split("\n")
+            self.chars += max(0, _LINE_CHARS * len(lines) - len(text))
+            if len(text) >= CHARS_MIN:
+                if REFERENCE not in text:
+                    self._texts.setdefault(text, begin)
+                # Notes among the lines part them, too: a text with a note is never looked up here.
+                self._index(lines, begin)
+            self._lines += lines
+            self._lines.append(_GAP)
+        self._written.clear()
+        self.waiting_chars = 0
 
     def _index(self, lines: list[str], begin: int) -> None:
         """Remember where the lines' windows and the long ones among them stand first."""
@@ -84,11 +101,16 @@ class Seen:
             windows = zip(*(lines[k::_STRIDE_LINES] for k in range(_WINDOW_LINES)), strict=False)
             places = range(begin, begin + len(lines), _STRIDE_LINES)
             deque(map(self._places.setdefault, windows, places), maxlen=0)
-        for n, line in _long_lines(lines):
-            self._places.setdefault(line, begin + n)
+            self._begins.update(lines[: 1 - _WINDOW_LINES : _STRIDE_LINES])
+        at = [n for n, chars in enumerate(map(len, lines)) if chars >= _LONG_CHARS]
+        if at:
+            long = [lines[n] for n in at]
+            deque(map(self._places.setdefault, long, map(begin.__add__, at)), maxlen=0)
+            self._begins.update(long)
 
     def whole(self, text: str) -> str | None:
         """Return which message consists of just this text, or None."""
+        self._catch_up()
         place = self._texts.get(text)
         if place is None:
             return None
@@ -99,15 +121,18 @@ class Seen:
 
     def hits(self, lines: list[str]) -> list[tuple[int, int]]:
         """Return in order (number, place) of the lines at which an equal run may begin."""
-        get = self._places.get
+        self._catch_up()
+        get, begins = self._places.get, self._begins
         found: list[tuple[int, int]] = []
-        if len(lines) >= _WINDOW_LINES:
-            ahead = (islice(lines, k, None) for k in range(1, _WINDOW_LINES))
-            places = map(get, zip(lines, *ahead, strict=False))
-            found = [(n, place) for n, place in enumerate(places) if place is not None]
-        long = [(n, get(line)) for n, line in _long_lines(lines)]
-        more = [(n, place) for n, place in long if place is not None]
-        return sorted(chain(found, more)) if more else found
+        for n in [n for n, line in enumerate(lines) if line in begins]:
+            window, line = get(tuple(lines[n : n + _WINDOW_LINES])), get(lines[n])
+            if window is not None and line is not None and line < window:
+                window, line = line, window
+            if window is not None:
+                found.append((n, window))
+            if line is not None:
+                found.append((n, line))
+        return found
 
     def run_at(self, lines: list[str], floor: int, n: int, place: int) -> Run:
         """Return the longest run through line `n` and `place` that begins at `floor` or later."""
@@ -145,11 +170,6 @@ class Seen:
             firsts = dict(zip(reversed(quotes), range(end - 1, start - 1, -1), strict=True))
             self._firsts[n] = firsts
         return firsts
-
-
-def _long_lines(lines: list[str]) -> list[tuple[int, str]]:
-    """Return (number, line) of the lines that say alone where they come from."""
-    return [(n, lines[n]) for n, chars in enumerate(map(len, lines)) if chars >= _LONG_CHARS]
 
 
 def quoted(line: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from korad.domain.value import Fact, value
-from korad.optimizer.acceptance import pays
+from korad.optimizer.acceptance import Weighed, pays
 from korad.optimizer.base import LEVELS, MARK, Block, Transform
 from korad.optimizer.context import Context
 from korad.optimizer.messages import ROLES, Message, with_texts
@@ -31,6 +31,9 @@ class Form(Fact, frozen=True):
 
 
 UNCHANGED = Form(raw=None, applied=())
+
+Texts = list[str | None]
+"""Of a message's parts; None for a part that is none."""
 
 
 @value
@@ -61,24 +64,31 @@ class Shrinker:
             for level in range(len(LEVELS))
         ]
 
-    def form_of(self, raw: bytes, message: Message, level: int, context: Context) -> Form:
-        """Return the form of a message of which `context` knows all before it; never raises."""
+    def form_of(
+        self, raw: bytes, message: Message, level: int, context: Context
+    ) -> tuple[Form, Texts]:
+        """Return the form of a message, and the texts it then has; never raises.
+
+        `context` knows all before it, and the question that it asks itself.
+        """
+        texts = message.texts()
         if context.keeps_form:
-            return UNCHANGED
+            return UNCHANGED, texts
         applied: dict[str, None] = {}
         try:
-            texts = [
+            shorter = [
                 text
                 if text is None or len(text) < BLOCK_CHARS_MIN
                 else self._shorter(text, message, level, context, applied)
-                for text in message.texts()
+                for text in texts
             ]
             if not applied:
-                return UNCHANGED
-            return Form(raw=with_texts(raw, message, texts), applied=tuple(applied))
+                return UNCHANGED, texts
+            form = Form(raw=with_texts(raw, message, shorter), applied=tuple(applied))
         except Exception:  # noqa: BLE001 - counted; the message goes on as it came
             self._failures[MESSAGE] += 1
-            return UNCHANGED
+            return UNCHANGED, texts
+        return form, shorter
 
     def _shorter(
         self, text: str, message: Message, level: int, context: Context, applied: dict[str, None]
@@ -96,26 +106,28 @@ class Shrinker:
                 question=context.question,
                 call=call,
             )
+            now = Weighed(region.text, self._count)
             for step in self._steps[level]:
                 if noted and step.notes:
                     continue
-                shorter = self._run(step, block, context)
+                shorter = self._run(step, block, context, now)
                 if shorter is not None:
                     applied[step.name] = None
-                    block = msgspec.structs.replace(block, text=shorter)
+                    block, now = msgspec.structs.replace(block, text=shorter.text), shorter
             pieces.append(block.text)
         return "".join(pieces)
 
-    def _run(self, step: _Step, block: Block, context: Context) -> str | None:
-        """Return the block's new text, or None: the old one stays."""
+    def _run(self, step: _Step, block: Block, context: Context, now: Weighed) -> Weighed | None:
+        """Return the block's new text, or None: the old one, `now`, stays."""
         try:
             text = step.run(block, context)
         except Exception:  # noqa: BLE001 - counted; the block stays as it was
             self._failures[step.name] += 1
             return None
-        if text is block.text or not pays(block.text, text, self._count, exact=step.exact):
+        if text is block.text:
             return None
-        return text
+        new = Weighed(text, self._count)
+        return new if pays(now, new, exact=step.exact) else None
 
 
 def _transform_step(transform: Transform) -> _Step:

@@ -13,7 +13,7 @@ _LINK: Final = rf"\[(?:!\[([^\[\]\n]*+)\]|([^\[\]\n]*+))\]\({TARGET}([^\s(){TARG
 _LINK_ONLY: Final = re.compile(rf"(?m)^( *(?:-|[0-9]{{1,9}}[.]) |){_LINK}$")
 _MENU_LINK: Final = re.compile(_LINK)
 _IDLE_BUTTON: Final = re.compile(
-    r" ?\[button: (?:close|[x\u00d7]|(?:close|toggle|open) (?:(?:mobile )?menu|navigation|modal)"
+    r"\[button: (?:close|[x\u00d7]|(?:close|toggle|open) (?:(?:mobile )?menu|navigation|modal)"
     r"(?: [x\u00d7])?)\]",
     re.IGNORECASE,
 )
@@ -27,10 +27,23 @@ def tidy(text: str, *, targets: bool) -> str:
 
     Menus are one line; without `targets` they do not say where their links lead.
     """
-    text = _IDLE_BUTTON.sub("", text)
-    lines = _without_repeated(text.split("\n"))
+    lines = _without_repeated(_without_idle_buttons(text).split("\n"))
     text = "\n".join(_lists(lines, targets=targets)).replace(AGAIN, "")
-    return _LINK_ONLY.sub(rf"\1\2\3 {TARGET}\4", text)
+    return _LINK_ONLY.sub(_without_brackets, text)
+
+
+def _without_brackets(link: re.Match[str]) -> str:
+    return f"{link[1]}{link[2] or link[3] or ''} {TARGET}{link[4]}"
+
+
+def _without_idle_buttons(text: str) -> str:
+    """Return the text without buttons that only open or close a menu, and the blank before each."""
+    parts: list[str] = []
+    done = 0
+    for button in _IDLE_BUTTON.finditer(text):
+        parts.append(text[done : button.start()].removesuffix(" "))
+        done = button.end()
+    return "".join([*parts, text[done:]])
 
 
 def _item(line: str) -> re.Match[str] | None:

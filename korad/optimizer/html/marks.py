@@ -33,7 +33,6 @@ _NOTHING: Final = re.compile("\x04(?:#{1,6}|-|>|:|[0-9]{1,9}[.]) ?[\x01\x02]?(?:
 _BULLET: Final = re.compile("\x04(#{1,6}|-|>|:|[0-9]{1,9}[.])[ \x01-\x03\x05]{0,4}")
 _BRACKET: Final = re.compile("\x04(\\[(?:button[^\x01-\x07\\[\\]:]*: ?)?)[ \x01-\x03\x05]{0,4}")
 _BEFORE: Final = (" ", END + PARAGRAPH, END, PARAGRAPH, LINE)
-_LINES: Final = re.compile("\n{3,}")
 _KEPT: Final = re.compile("\x06([0-9]+)\x06")
 
 
@@ -41,6 +40,14 @@ def holds_marks(text: str) -> bool:
     """Tell whether a text holds one of the marks itself."""
     # Ten searches for one character are 50 times faster than one for a class of them.
     return any(mark in text for mark in _ALL)
+
+
+def _with_blank(bullet: re.Match[str]) -> str:
+    return bullet[1] + " "
+
+
+def _bare(bracket: re.Match[str]) -> str:
+    return bracket[1]
 
 
 def _one_break(run: re.Match[str]) -> str:
@@ -58,7 +65,8 @@ def fill(text: str, kept: list[str]) -> str:
 
 def words_of(text: str) -> str:
     """Return the text without marks, on one line."""
-    return " ".join(MARKS.sub(" ", text).split())
+    # All marks are control characters.
+    return " ".join((text if text.isprintable() else MARKS.sub(" ", text)).split())
 
 
 def code_block(text: str, kept: list[str]) -> str:
@@ -73,7 +81,8 @@ def lay_out(text: str) -> str:
     text = _BREAK_RUN.sub(_one_break, " ".join(text.split()))
     for mark in (PARAGRAPH, LINE, END):
         text = text.replace(" " + mark, mark)
-    text = _BRACKET.sub(r"\1", _BULLET.sub(r"\1 ", _NOTHING.sub(END, text)))
+    # Functions: a template such as r"\1" is filled in by slow code.
+    text = _BRACKET.sub(_bare, _BULLET.sub(_with_blank, _NOTHING.sub(END, text)))
     for white in _BEFORE:
         text = text.replace(white + TAIL, TAIL)
     text = (
@@ -84,4 +93,6 @@ def lay_out(text: str) -> str:
     )
     for mark, written in ((PARAGRAPH, "\n\n"), (LINE, "\n"), (END, "\n"), (INDENT, "  ")):
         text = text.replace(mark, written)
-    return _LINES.sub("\n\n", text).strip("\n ")
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip("\n ")

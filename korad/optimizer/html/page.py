@@ -38,7 +38,7 @@ from korad.optimizer.html.marks import (
 )
 from korad.optimizer.html.tables import Tables
 from korad.optimizer.html.tags import SIMPLE
-from korad.optimizer.html.tokens import ATTRIBUTES, NAME, STRIDE, TEXT, attributes
+from korad.optimizer.html.tokens import ATTRIBUTES, NAME, STRIDE, TEXT, Attributes
 
 _LONGEST_NUMBER_DIGITS: Final = 8
 _ONE_PICTURE: Final = re.compile(r"!\[(.*)\]")
@@ -50,14 +50,15 @@ class Page:
     """A page as it is written down, tag by tag; `text` is the result."""
 
     __slots__ = (
-        "_at", "_facts", "_head", "_kept", "_link", "_lists", "_menus", "_out", "_pictures", "_pre",
-        "_seen", "_tables", "_tokens", "text",
+        "_at", "_attributes", "_facts", "_head", "_kept", "_link", "_lists", "_menus", "_out",
+        "_pictures", "_pre", "_seen", "_tables", "_tokens", "text",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str | None], *, menus: bool) -> None:
         self._menus = menus
         self._tokens = tokens
         self._at = 0
+        self._attributes = Attributes().of
         self._out: list[str] = [""]
         self._head = Head()
         self._kept: list[str] = []
@@ -67,7 +68,8 @@ class Page:
         """Linked pictures without words: what they show and where they lead."""
         self._facts: list[str] = []
         self._lists: list[int] = []
-        self._link: tuple[int, dict[str, str], str] | None = None
+        self._link: tuple[int, dict[str, str], str, bool] | None = None
+        """Where the open link's words begin, its attributes, its target, and whether to show it."""
         self._pre = -1
         self._tables = Tables(self._out)
         self._read()
@@ -97,7 +99,7 @@ class Page:
                 self._at = index * STRIDE
                 own.get(tag, Page._unknown)(self, tag, source or "")
             if source and mark is not None and ("title=" in source or "aria-label=" in source):
-                self._labelled(index * STRIDE, attributes(source))
+                self._labelled(index * STRIDE, self._attributes(source))
         out.append(unescape(tokens[-1] or ""))
 
     def _finished(self) -> str:
@@ -131,7 +133,7 @@ class Page:
         elif name == "iframe":
             self._media(name, source or "")
         elif name == "textarea":
-            of = field("textarea", attributes(source))
+            of = field("textarea", self._attributes(source))
             self._out.append(f" [{of}: {self._keep(unescape(content))}] ")
         elif name == "xmp":
             self._out.append(PARAGRAPH + self._keep(f"```\n{content}\n```") + PARAGRAPH)
@@ -151,23 +153,21 @@ class Page:
 
     def _a(self, _name: str, source: str) -> None:
         self._end_link()
-        of = attributes(source)
-        href = without_campaign(of.get("href", ""))
+        of = self._attributes(source)
+        target = without_campaign(of.get("href", ""))
         # In code a target would be part of it; lists of files have their links where lines begin.
         code = 0 <= self._pre < len(self._out) and self._out[-1][-1:] not in ("", "\n")
-        shown = leads_elsewhere(href) and not self._seen.get(href) and not code
+        shown = not code and not self._seen.get(target) and leads_elsewhere(target)
         self._out.append(BULLET + "[" if shown else "")
-        self._link = (len(self._out), of, href if shown else "")
+        self._link = (len(self._out), of, target, shown)
 
     def _end_link(self, _name: str = "", _source: str = "") -> None:
         if self._link is None:
             return
-        start, of, href = self._link
-        self._link = None
-        out = self._out
+        start, of, target, shown = self._link
+        out, self._link = self._out, None
         words = words_of_link(out, start, self._kept)
-        target = without_campaign(of.get("href", ""))
-        if not href:
+        if not shown:
             if words and self._seen.get(target) == words:
                 out.insert(start, AGAIN)
                 out.append(AGAIN)
@@ -181,18 +181,18 @@ class Page:
             out[start - 1] = ""  # no reader sees it, or it only shows the picture by itself
         elif alt and self._pre < 0:
             out[start - 1 :] = [f"{LATER}{len(self._pictures)}{LATER}"]
-            self._pictures.append((alt[1], href))
+            self._pictures.append((alt[1], target))
         else:
             self._seen[target] = words
             title = words_of(of.get("title", ""))
             # Most titles say the text again or advertise; the rest of a text cut short is a fact.
             cut = words.endswith(("...", "\u2026")) and title not in ("", words)
-            out.append(f"{TAIL}]({TARGET}{href}" + (f' "{title}")' if cut else ")"))
+            out.append(f"{TAIL}]({TARGET}{target}" + (f' "{title}")' if cut else ")"))
 
     def _img(self, _name: str, source: str) -> None:
         if "alt" not in source and "title" not in source:
             return
-        of = attributes(source)
+        of = self._attributes(source)
         alt = words_of(of.get("alt", "")) or words_of(of.get("title", ""))
         shown = f"![{alt}]"
         # The same picture for another screen is not given again, unless a link shows it.
@@ -201,14 +201,14 @@ class Page:
             self._out.append(shown)
 
     def _media(self, name: str, source: str) -> None:
-        of = attributes(source)
+        of = self._attributes(source)
         target = of.get("src", "")
         if target and target not in self._seen and not is_tracker(target):
             self._seen[target] = ""
             self._out.append(f" [{of.get('title') or name}]({target}) ")
 
     def _list(self, name: str, source: str) -> None:
-        start = attributes(source).get("start", "1") if "start" in source else "1"
+        start = self._attributes(source).get("start", "1") if "start" in source else "1"
         first = int(start) if start.isdecimal() and len(start) <= _LONGEST_NUMBER_DIGITS else 1
         self._lists.append(first if name == "ol" else -1)
         self._out.append(LINE)
@@ -260,7 +260,7 @@ class Page:
         self._tables.begin_row()
 
     def _cell(self, _name: str, source: str) -> None:
-        self._tables.begin_cell(attributes(source) if "span" in source else {})
+        self._tables.begin_cell(self._attributes(source) if "span" in source else {})
 
     def _end_row(self, name: str, _source: str) -> None:
         self._end_link_of_row()
@@ -281,11 +281,11 @@ class Page:
 
     def _about(self, name: str, source: str) -> None:
         if name != "link" or "canonical" in source or "next" in source or "prev" in source:
-            self._head.take(name, attributes(source))
+            self._head.take(name, self._attributes(source))
 
     def _simple_field(self, name: str, source: str) -> None:
         text = words_of(self._next_text(self._at))
-        self._out.append(FIELDS[name](attributes(source), text))
+        self._out.append(FIELDS[name](self._attributes(source), text))
 
     _OWN: ClassVar[dict[str, Callable[[Page, str, str], None]]] = {
         "a": _a, "/a": _end_link, "img": _img, "ul": _list, "ol": _list,

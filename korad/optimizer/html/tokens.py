@@ -26,6 +26,10 @@ _ATTRIBUTE = re.compile(
     r"""([^\s=/"'][^\s=/]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"']\S*+)))?+"""
 )
 
+_NAME = re.compile(r"""[\s/]*+([^\s=/"']++)\s*+=\s*+""")
+
+_CLOSING = " \t\r\n/"
+
 STRIDE = 6
 """`split_tags` gives this many values for each tag, text first, and a last text."""
 TEXT, RAW_NAME, NAME, ATTRIBUTES = 0, 1, 4, 5
@@ -44,13 +48,45 @@ def split_tags(html: str) -> list[str | None]:
 def is_template(tokens: list[str | None]) -> bool:
     """Tell whether the mark-up is source that a program fills in (Jinja, ERB, JSX ...)."""
     shown = "\0".join(filter(None, [*tokens[::STRIDE], *tokens[5::STRIDE]]))
-    return any(sign in shown for sign in ("{{", "{%", "<%", "={"))
+    if "{" in shown and any(sign in shown for sign in ("{{", "{%", "={")):
+        return True
+    return "<" in shown and "<%" in shown
 
 
-def attributes(source: str | None) -> dict[str, str]:
-    """Return the attributes of a tag: names in lower case, values decoded, the first one wins."""
-    if not source:
-        return {}
+class Attributes:
+    """Reads the attributes of a page's tags: a page has few different kinds of tags."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], tuple[str, ...] | None] = {}
+        """Names by what stands between quoted values; None: it takes a closer look."""
+
+    def of(self, source: str | None) -> dict[str, str]:
+        """Return a tag's attributes: names in lower case, values decoded, the first one wins."""
+        if not source:
+            return {}
+        pieces = source.split('"')
+        between = tuple(pieces[::2])
+        names = self._known.get(between, ())
+        if names == ():
+            names = self._known[between] = _names_of(between)
+        if names is None or len(pieces) % 2 == 0:
+            return _read(source)
+        values = map(unescape, pieces[1::2]) if "&" in source else pieces[1::2]
+        return dict(zip(names, map(str.strip, values), strict=True))
+
+
+def _names_of(between: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the names; None: there are others than name="value", or one twice."""
+    found = [_NAME.fullmatch(piece) for piece in between[:-1]]
+    names = [name[1].lower() for name in found if name]
+    if len(names) < len(found) or len(set(names)) < len(names) or between[-1].strip(_CLOSING):
+        return None
+    return tuple(names)
+
+
+def _read(source: str) -> dict[str, str]:
     found = _ATTRIBUTE.findall(source)
     found.reverse()
     if "&" not in source:

@@ -13,12 +13,13 @@ from itertools import compress
 
 from korad.domain.value import value
 from korad.optimizer.base import TOOL, Block
+from korad.optimizer.logs.spacing import Gaps
 from korad.optimizer.recognition.kinds import Kind, kind_of
 
 MIN_LINES = 20
 """Shorter logs are left alone: the notes would cost what is saved."""
 
-Row = tuple[int, list[str], tuple[int, ...]]
+Row = tuple[int, Sequence[str], Gaps]
 """A line's place in the log, its words, and the blanks before each word and after the last."""
 
 _PASTED = ("", "log", "logs", "text", "txt", "plain", "plaintext", "console", "output")
@@ -64,10 +65,10 @@ def is_log(block: Block) -> bool:
     A user's log is one only in a fence: elsewhere notes would stand among the user's own words.
     """
     text = block.text
-    ends = text.count("\n")
-    if ends < MIN_LINES - 1 or (block.role != TOOL and block.fence not in _PASTED):
+    if block.role != TOOL and block.fence not in _PASTED:
         return False
-    if "\r\n" in text and text.count("\r\n") != ends:
+    ends = text.count("\n")
+    if ends < MIN_LINES - 1 or ("\r" in text and text.count("\r\n") not in (0, ends)):
         return False
     # Paragraphs are told at a glance, in a tenth of the time that their kind takes.
     is_wide = len(text) > _WIDE_CHARS * ends
@@ -91,7 +92,7 @@ def _reads(line: str) -> bool:
 
 def line_end(text: str) -> str:
     """Return what separates the lines of the text."""
-    return "\r\n" if "\r\n" in text else "\n"
+    return "\r\n" if "\r" in text and "\r\n" in text else "\n"
 
 
 def classes_of(lines: Sequence[str]) -> dict[bytes, list[int]]:
@@ -185,9 +186,10 @@ def _best_split(
     )
     # A column of many words is constant in no part worth a template.
     rows = list(zip(*[columns[place] for place in few], strict=True))
+    most = step * sum([max(map(weigh, columns[place])) for place in few])
     best_gain, best = 0, None
     for place in sorted(few, key=kinds.__getitem__)[:_CANDIDATES]:
-        gain, values = _gain(rows, columns[place], base, step, weigh)
+        gain, values = _gain(rows, columns[place], base, most, step, weigh)
         if gain > best_gain:
             best_gain, best = gain, (place, values)
     return best
@@ -197,10 +199,14 @@ def _gain(
     rows: Sequence[tuple[str, ...]],
     pivot: Sequence[str],
     base: int,
+    most: int,
     step: int,
     weigh: Callable[[str], int],
 ) -> tuple[int, frozenset[str]]:
-    """Return the tokens saved by templates of their own for the pivot's values that pay."""
+    """Return the tokens saved by templates of their own for the pivot's values that pay.
+
+    A template costs `base`, and saves `most` for each of its sampled rows at best.
+    """
     parts: dict[str, list[tuple[str, ...]]] = {}
     for word, row in zip(pivot, rows, strict=True):
         parts.setdefault(word, []).append(row)
@@ -209,7 +215,7 @@ def _gain(
     total, taken = 0, []
     for word, part in parts.items():
         size = len(part)
-        if size >= least:
+        if size >= least and size * most > base:
             columns = zip(*part, strict=True)
             constant = sum(
                 [weigh(column[0]) for column in columns if column.count(column[0]) == size]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from itertools import repeat
-from operator import add
+from collections.abc import Callable, Sequence
+from operator import add, itemgetter, sub
 
 from korad.domain.value import value
 
-_WORD = re.compile("[^ ]+")
+Gaps = tuple[int, ...]
+_Pick = Callable[[list[str]], tuple[str, ...]]
 
 
 @value
@@ -22,30 +21,54 @@ class Spacing:
     """How many characters each word is padded to, on the right; negative: on the left; 0: not."""
 
 
-def split_at_blanks(lines: Sequence[str]) -> Iterable[tuple[list[str], tuple[int, ...]]]:
-    """Return each line's words and gaps; it is fast where all lines have the first one's gaps.
+class Cutter:
+    """Cuts lines into words and gaps; it is fast where lines have the gaps of earlier ones."""
 
-    Only the blank separates words: the lines must agree in all other white space.
-    """
-    words = [line.split() for line in lines]
-    if words[0] != _WORD.findall(lines[0]):
-        words = [_WORD.findall(line) for line in lines]
-    gaps = gaps_of(lines[0])
-    form = "%s".join([" " * gap for gap in gaps])
-    same = set(map(len, words)) == {len(gaps) - 1}
-    if same and list(map(form.__mod__, map(tuple, words))) == lines:
-        return zip(words, repeat(gaps))
-    return zip(words, map(gaps_of, lines), strict=True)
+    __slots__ = ("_even", "_known")
+
+    def __init__(self) -> None:
+        self._even: dict[int, Gaps] = {}
+        self._known: dict[tuple[int, int], tuple[_Pick, Gaps]] = {}
+        """By the number of pieces, and of those that are empty: what picks the words, the gaps."""
+
+    def cut(self, line: str) -> tuple[Sequence[str], Gaps]:
+        """Return the line's words, and the blanks before each of them and after the last.
+
+        Only the blank separates words.
+        """
+        pieces = line.split(" ")
+        size = len(pieces)
+        # Between two blanks stands an empty piece: where they stand tells the gaps.
+        empty = pieces.count("")
+        if not empty:
+            even = self._even.get(size)
+            if even is None:
+                even = self._even[size] = (0, *[1] * (size - 1), 0)
+            return pieces, even
+        known = self._known.get((size, empty))
+        if known is not None:
+            pick, gaps = known
+            words = pick(pieces)
+            if "" not in words:
+                return words, gaps
+        filled = [place for place, piece in enumerate(pieces) if piece]
+        if len(filled) <= 1:
+            # An item getter of one place gives no tuple.
+            return [pieces[place] for place in filled], _gaps(filled, size)
+        gaps, pick = _gaps(filled, size), itemgetter(*filled)
+        self._known[size, empty] = (pick, gaps)
+        return pick(pieces), gaps
 
 
-def gaps_of(line: str) -> tuple[int, ...]:
-    """Return the blanks before each of the line's words, and after the last."""
-    return tuple(map(len, _WORD.split(line)))
+def _gaps(filled: Sequence[int], size: int) -> Gaps:
+    """Return the blanks around the words at some places of so many pieces."""
+    if not filled:
+        return (size - 1,)
+    inner = map(sub, filled[1:], filled)
+    return (filled[0], *inner, size - 1 - filled[-1])
 
 
-def spacing_of(
-    columns: Sequence[tuple[str, ...]], gaps: Sequence[tuple[int, ...]]
-) -> Spacing | None:
+def spacing_of(columns: Sequence[tuple[str, ...]], gaps: Sequence[Gaps]) -> Spacing | None:
     """Return the blanks between the words, or None if no padding explains them."""
     fixed: list[int] = []
     widths = [0] * len(columns)

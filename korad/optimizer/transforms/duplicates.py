@@ -39,7 +39,7 @@ def refer(block: Block, seen: Seen) -> str:
     instructions stay.
     """
     text = block.text
-    if len(text) < CHARS_MIN:
+    if len(text) < CHARS_MIN or seen.chars < CHARS_MIN:
         return text
     where = seen.whole(text)
     if where is not None and _is_data(block, (text,)):

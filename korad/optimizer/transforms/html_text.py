@@ -60,10 +60,10 @@ def shorten(block: Block) -> str:
     text = block.text
     if block.role != TOOL or block.fence is not None or len(text) < _SHORTEST_CHARS:
         return text
-    if "</" not in text or "<?php" in text or holds_marks(text):
+    start, end = _page_of(text) if "<" in text else (0, 0)
+    if not end or "</" not in text or "<?php" in text or holds_marks(text):
         return text
-    start, end = _page_of(text)
-    if not end or _is_source_view(block.call) or cares_for_form(block.question):
+    if _is_source_view(block.call) or cares_for_form(block.question):
         return text
     if kind_of(text[start:end], None, block.call) is not Kind.HTML:
         return text

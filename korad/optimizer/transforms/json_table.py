@@ -58,11 +58,13 @@ def tabulate(block: Block) -> str:
         block.fence not in _FENCES
         or (block.role != TOOL and block.fence is None)
         or text.find("{", text.find("{") + 1) <= 0
-        or MARK in text
     ):
         return text
+    is_document = text.lstrip(" \t\r\n")[:1] in ("[", "{")
+    if MARK in text or not (is_document or '\n{"' in text):
+        return text
     try:
-        if text.lstrip(" \t\r\n")[:1] in ("[", "{"):
+        if is_document:
             compact = msgspec.json.format(text.encode(), indent=-1)
             return _noted(compact, _OBJECTS, lambda empty: _document(compact, empty)) or text
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):

@@ -8,7 +8,7 @@ template stay as they are.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, product, repeat
 from operator import eq
@@ -27,7 +27,7 @@ from korad.optimizer.logs.shapes import (
     partition,
     weigher,
 )
-from korad.optimizer.logs.spacing import Spacing, spacing_of, split_at_blanks
+from korad.optimizer.logs.spacing import Cutter, Spacing, spacing_of
 from korad.optimizer.recognition.kinds import are_error_lines
 
 LEAST_GAIN = 16
@@ -70,7 +70,7 @@ class _Template:
 def shorten(block: Block) -> str:
     """Return the log with its repeated lines as templates; the text itself if it is none."""
     text = block.text
-    if text.startswith(_OWN) or text.count("\n{") * 2 > text.count("\n") or not is_log(block):
+    if text.startswith(_OWN) or not is_log(block) or text.count("\n{") * 2 > text.count("\n"):
         return text
     eol = line_end(text)
     lines = _fold_repeats(text.split(eol))
@@ -107,38 +107,27 @@ def _templates(lines: Sequence[str], classes: dict[bytes, list[int]]) -> list[_T
 
 def _rows(lines: Sequence[str], classes: dict[bytes, list[int]]) -> Iterable[list[Row]]:
     """Return the lines that may become words of a template, together with those as long."""
-    buckets: dict[int, list[Row]] = {}
-    for skeleton, places in _plain(lines, classes):
-        own = [lines[place] for place in places]
-        # Digits alone are a word that the skeleton lacks: what it shows is checked in the lines.
-        if b"  " in b" %b " % skeleton and "  " in f" {' | '.join(own)} ":
-            for place, (words, gaps) in zip(places, split_at_blanks(own), strict=True):
-                if words:
-                    buckets.setdefault(len(words), []).append((place, words, gaps))
-            continue
-        pieces = [line.split(" ") for line in own]
-        even = (0, *[1] * (len(pieces[0]) - 1), 0)
-        buckets.setdefault(len(pieces[0]), []).extend(zip(places, pieces, repeat(even)))
+    buckets: defaultdict[int, list[Row]] = defaultdict(list)
+    cut = Cutter().cut
+    for place in _plain(lines, classes):
+        words, gaps = cut(lines[place])
+        if words:
+            buckets[len(words)].append((place, words, gaps))
     return buckets.values()
 
 
-def _plain(
-    lines: Sequence[str], classes: dict[bytes, list[int]]
-) -> Iterable[tuple[bytes, list[int]]]:
-    """Yield the places of the lines of each class that hold no error, stack trace or note."""
+def _plain(lines: Sequence[str], classes: dict[bytes, list[int]]) -> list[int]:
+    """Return the places of the lines that hold no error, stack trace or note, class by class."""
     traced: set[int] = set()
-    plain = []
+    plain: list[int] = []
     are_errors = are_error_lines([lines[places[0]] for places in classes.values()])
     for (skeleton, places), is_error in zip(classes.items(), are_errors, strict=True):
         if is_error:
             for place in places:
                 _trace(lines, place + 1, traced)
         elif not skeleton.startswith(_MARK):
-            plain.append((skeleton, places))
-    for skeleton, places in plain:
-        own = [place for place in places if place not in traced] if traced else places
-        if own:
-            yield skeleton, own
+            plain += places
+    return [place for place in plain if place not in traced] if traced else plain
 
 
 def _trace(lines: Sequence[str], place: int, traced: set[int]) -> None:
@@ -189,12 +178,14 @@ def _hole(column: Sequence[str], width: int) -> _Hole:
     date = _DATE.match(first)
     if not date and first[0] not in _PAIRS and first[-1] not in _SHUT:
         return _PLAIN
+    # What the least and the greatest of words begin with, all of them begin with.
+    least, greatest = min(column), max(column)
     ends = "\n".join(["", *column, ""])
     size, most = len(column), min(map(len, column)) - 1
     before = ""
-    if date and ends.count(f"\n{date[0]}") == size:
+    if date and least.startswith(date[0]) and greatest.startswith(date[0]):
         before = date[0]
-    elif first[0] in _PAIRS and ends.count(f"\n{first[0]}") == size:
+    elif first[0] in _PAIRS and least[0] == first[0] == greatest[0]:
         before = first[0]
     after = ""
     while len(before) + len(after) < most:

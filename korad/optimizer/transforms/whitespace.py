@@ -19,7 +19,7 @@ _TERMINAL_FENCES = frozenset(
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\](?!8;)[^\x07\x1b\n]*\x07")
 _PROGRESS = re.compile(r"\d ?%|\d ?/ ?\d|[#=>█━▏▎▍▌▋▊▉]{3}|\d ?[kKMG]i?B|[-\\|/⠀-⣿]$|\.\.\.?$|…$")
 _DIGITS = str.maketrans("123456789", "000000000")
-_GAPS = re.compile(r"\n{3,}")
+_BLANKS = (" ", "\t")
 
 
 def tidy(block: Block) -> str:
@@ -31,8 +31,8 @@ def tidy(block: Block) -> str:
     if kind_of(block.text, None, block.call) not in _TIDIED:
         return block.text
     seen = _as_seen(block.text)
-    if not _has_lone_returns(seen) and "\x1b[" not in seen and "\x1b]" not in seen:
-        seen = _without_gaps(seen.replace("\r\n", "\n"))
+    if not _has_lone_returns(seen) and not _has_escapes(seen):
+        seen = _without_gaps(seen.replace("\r\n", "\n") if "\r" in seen else seen)
     return block.text if seen == block.text else seen
 
 
@@ -46,26 +46,26 @@ def _tidy_fenced(block: Block) -> str:
 
 
 def _is_untidy(text: str) -> bool:
-    return (
-        "\r" in text
-        or " \n" in text
-        or "\n\n\n" in text
-        or "\x1b" in text
-        or "\t\n" in text
-        or text[-1:] in (" ", "\t")
-    )
+    # Single characters first: they are found thirty times as fast.
+    if "\r" in text or "\x1b" in text or text[-1:] in _BLANKS:
+        return True
+    return "\n" in text and (" \n" in text or "\n\n\n" in text or ("\t" in text and "\t\n" in text))
 
 
 def _as_seen(text: str) -> str:
     """Return `text` without terminal escapes and without what progress bars overwrote."""
     plain = _ESCAPES.sub("", text) if "\x1b" in text else text
     # Escapes cut short, or put together by what was taken from between, are data, not colours.
-    if "\x1b[" in plain or "\x1b]" in plain:
+    if _has_escapes(plain):
         return text
     if not _has_lone_returns(plain) or "\r\r\n" in plain:
         return plain
     lines = plain.split("\n")
-    return "\n".join([_last_writing(line) if "\r" in line[:-1] else line for line in lines])
+    return "\n".join([_last_writing(line) if "\r" in line else line for line in lines])
+
+
+def _has_escapes(text: str) -> bool:
+    return "\x1b" in text and ("\x1b[" in text or "\x1b]" in text)
 
 
 def _has_lone_returns(text: str) -> bool:
@@ -94,12 +94,14 @@ def _without_gaps(text: str) -> str:
     # A single line may be a value, such as a bare number, that its blanks belong to.
     if "\n" not in text.strip(" \t\n"):
         return text
-    if " \n" in text or "\t\n" in text or text[-1:] in (" ", "\t"):
+    if " \n" in text or "\t\n" in text or text[-1:] in _BLANKS:
         lines = text.split("\n")
         if "  \n" in text and any(_breaks_on_purpose(line) for line in lines):
             return text
         text = "\n".join([line.rstrip(" \t") for line in lines])
-    return _GAPS.sub("\n\n", text) if "\n\n\n" in text else text
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text
 
 
 def _breaks_on_purpose(line: str) -> bool:

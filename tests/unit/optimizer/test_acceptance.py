@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from korad.optimizer import acceptance
-from korad.optimizer.acceptance import COUNTED_CHARS_MAX, estimated_tokens, pays
+from korad.optimizer.acceptance import COUNTED_CHARS_MAX, Weighed, estimated_tokens
 
 
 def words(text):
     return len(text.split())
+
+
+def pays(old, new, count, *, exact):
+    return acceptance.pays(Weighed(old, count), Weighed(new, count), exact=exact)
 
 
 def text_of(count):
@@ -42,10 +46,28 @@ def test_of_longer_texts_only_samples_are_counted_where_they_are_clear():
     counted = []
 
     assert pays(old, new, lambda text: counted.append(len(text)) or words(text), exact=False)
-    assert pays(old, new, words, exact=True)
-    assert not pays(new, old, words, exact=True)
     assert not pays(old, old[:-40], words, exact=False)
     assert 2 * COUNTED_CHARS_MAX == sum(counted)
+
+
+def test_what_an_exact_transform_leaves_out_of_a_long_text_needs_no_samples():
+    old, new = "some words of prose " * 1_000, "some words of prose " * 900
+    counted = []
+
+    assert pays(old, new, counted.append, exact=True)
+    assert pays(old, old[:-40], counted.append, exact=True)
+    assert not counted
+    assert not pays(new, old, words, exact=True)
+
+
+def test_what_one_transform_made_is_not_weighed_again_for_the_next():
+    counted = []
+    texts = ["some words of prose " * times for times in (1_000, 800, 600)]
+    first, second, third = (Weighed(text, lambda text: counted.append(text) or 7) for text in texts)
+    acceptance.pays(first, second, exact=False)
+    acceptance.pays(second, third, exact=False)
+
+    assert 3 * COUNTED_CHARS_MAX == sum(map(len, counted))
 
 
 def test_in_doubt_a_longer_text_is_counted_whole():

@@ -156,6 +156,17 @@ def test_what_goes_upstream_is_what_was_seen():
     assert len(LONG) + 2 == context.chars
 
 
+def test_texts_are_indexed_when_a_later_one_is_looked_up():
+    context = after(message("tool", LONG))
+    contexts = Contexts()
+    contexts.keep(b"k", context)
+
+    assert len(LONG) == contexts.waiting_chars(b"k")
+    assert "tool result 1" == context.seen.whole(LONG)
+    assert 0 == contexts.waiting_chars(b"k")
+    assert 0 == contexts.waiting_chars(b"another")
+
+
 def holding(chars):
     return after(message("user", "x" * chars))
 

@@ -108,3 +108,26 @@ def test_of_a_language_the_beginning_is_kept():
     regions = split(f"```{'x' * 10_000}\nfenced\n```")
 
     assert ["x" * 64] == [each.fence for each in regions if each.fence is not None]
+
+
+@pytest.mark.parametrize(
+    ("before", "is_fenced"),
+    [
+        ("", True),
+        ("   ", True),
+        ("    ", False),
+        ("a ", False),
+        ("a\n  ", True),
+        ("a\n     ", False),
+    ],
+)
+def test_a_fence_stands_where_a_line_begins(before, is_fenced):
+    text = f"{before}```\ncode\n```\n"
+
+    assert is_fenced is ("code" in [region.text.strip() for region in split(text)])
+    assert text == "".join(region.text for region in split(text))
+
+
+def test_marks_of_the_other_kind_within_a_line_open_nothing():
+    assert [None] == [region.fence for region in split("a ~~~ ```\nb\n```\nc")]
+    assert "b" == split("~~~ ```\nb\n~~~")[1].text

@@ -45,7 +45,7 @@ class Bench:
         raw = message if isinstance(message, bytes) else orjson.dumps(message)
         read = read_message(raw)
         self.context.open(read)
-        return self._shrinker.form_of(raw, read, level, self.context)
+        return self._shrinker.form_of(raw, read, level, self.context)[0]
 
     def text(self, content, level=MEDIUM, role="user"):
         form = self.form({"role": role, "content": content}, level)

@@ -263,6 +263,16 @@ def test_a_quoted_line_is_looked_for_in_all_parts_of_a_message() -> None:
     assert refer(tool(function("area", 20)), seen).startswith("def area():\n[korad: same 21 lines")
 
 
+def test_what_was_added_after_a_look_is_found_by_the_next() -> None:
+    first, second = function("area", 20), function("volume", 20)
+    seen = seen_with(first)
+
+    assert second is refer(tool(second), seen)
+    seen.add(second, "tool result 2")
+    assert MARK in refer(tool(second), seen)
+    assert MARK in refer(tool(first), seen)
+
+
 def test_a_users_prose_stays_and_what_was_pasted_goes() -> None:
     rules = "\n".join(f"Rule {n}: always answer politely and at length." for n in range(12))
     source = function("area", 20)
@@ -272,17 +282,6 @@ def test_a_users_prose_stays_and_what_was_pasted_goes() -> None:
     assert MARK in refer(user(rules, fence=""), seen)
     assert MARK in refer(user(source, fence="python"), seen)
     assert MARK in refer(user(f"{source}\n\n", fence=None), seen)
-
-
-def test_branches_of_a_conversation_do_not_know_each_other() -> None:
-    first, second = function("area", 20), function("volume", 20)
-    trunk = seen_with(first)
-    branch = trunk.copy()
-    branch.add(second, "tool result 2")
-
-    assert MARK in refer(tool(second), branch)
-    assert second is refer(tool(second), trunk)
-    assert refer(tool(first), trunk) == refer(tool(first), branch)
 
 
 @pytest.mark.parametrize(
