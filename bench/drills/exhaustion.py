@@ -47,7 +47,7 @@ async def few_descriptors(order: Order, checks: Checks) -> None:
         ended = [call for call in during if call.ended_s]
         share = 100 * sum(call.ok for call in ended) / max(1, len(ended))
         checks.at_least("healthy clients answered, per cent", share, OK_SHARE_MIN, note=why(ended))
-        checks.at_most("seconds until new clients are answered", back_s, BACK_S_MAX)
+        checks.in_time("seconds until new clients are answered", back_s, BACK_S_MAX)
         await stage.settle(drain_max_s=10)
 
 

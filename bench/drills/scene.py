@@ -140,7 +140,7 @@ class Scene:
             return accounts
         drained_s = await self.until_booked(DRAIN_TIMEOUT_S)
         if drain_max_s is not None:
-            checks.at_most("seconds until the ledger has all", drained_s, drain_max_s)
+            checks.in_time("seconds until the ledger has all", drained_s, drain_max_s)
         accounts = await self.accounts()
         accounts.check(checks)
         in_journal, in_ledger = journal_payloads(state), ledger_payloads(state)

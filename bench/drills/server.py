@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
@@ -17,6 +16,7 @@ import orjson
 from bench.drills import processes
 from bench.drills.provider import ROOT
 from bench.drills.redis_server import kill_embedded
+from bench.ports import free_port
 from korad.adapters.inflight import read_open_slots
 
 START_TIMEOUT_S = 30.0
@@ -44,14 +44,6 @@ input = {input_price}
 output = {output_price}
 {tail}
 """
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Korad:

@@ -14,7 +14,8 @@ from bench.drills.books import decode
 from bench.drills.checks import Checks
 from bench.drills.load import Mix
 from bench.drills.scene import Order, Scene, scene
-from korad.adapters.journal_tail import Tail, find_producers
+from korad.adapters.journal_producers import find_producers
+from korad.adapters.journal_tail import Tail
 from korad.billing.frames import SEGMENT_HEADER_BYTES, read_frame
 from korad.domain.event import Event
 

@@ -5,6 +5,7 @@ What runs in C (parsing, hashing, system calls) is one bytecode, however long it
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -17,11 +18,18 @@ _RUNS = 5
 def bytecodes_of(call: Callable[[], object]) -> int:
     """Return the bytecodes that `call` executes in this thread once all is learned.
 
-    The least of some runs: a thread beside it that sleeps must be woken at times.
+    The least of some runs: a thread beside it that sleeps must be woken at times. Without garbage
+    collections: the finalizers they run are whoever's left the garbage.
     """
     for _ in range(_WARM_UPS):
         call()
-    return min(_counted(call) for _ in range(_RUNS))
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return min(_counted(call) for _ in range(_RUNS))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _counted(call: Callable[[], object]) -> int:

@@ -14,7 +14,6 @@ from pathlib import Path
 import orjson
 
 from bench.drills.redis_server import kill_embedded
-from bench.drills.server import free_port
 from bench.load.plan import Target
 from bench.peers.install import SERVER_PATH
 from bench.peers.korad import ROOT, STATE
@@ -27,6 +26,7 @@ from bench.peers.peer import (
     Site,
 )
 from bench.peers.reaper import Reaper, end_session
+from bench.ports import free_port
 
 STOP_TIMEOUT_S = 15.0
 _OK, _REFUSED = 200, range(400, 500)

@@ -50,9 +50,17 @@ class DeadlineWheel:
             bucket.discard(item)
 
     def _tick(self) -> None:
-        now = self.now = self._loop.time()
+        self.now = self._loop.time()
         self._timer = self._loop.call_later(TICK_S, self._tick)
         self._on_tick()
+        # uvloop runs timers before it reads: after a long turn of the loop, what was waited for may
+        # lie there unread. Two turns later it has been read, and has moved its deadline.
+        self._loop.call_soon(self._loop.call_soon, self._look)
+
+    def _look(self) -> None:
+        if self._timer is None:
+            return
+        now = self.now
         bucket = self._buckets[self._next_look]
         self._next_look = (self._next_look + 1) % TICKS_PER_TURN
         for item in [item for item in bucket if item.deadline <= now]:

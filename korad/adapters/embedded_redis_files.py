@@ -123,6 +123,8 @@ def config_text(files: ServerFiles) -> bytes:
         b"daemonize no",
         b"appendonly yes",
         b"appendfsync everysec",
+        # Compressing the stream at each rewrite costs more than to write it as it is.
+        b"rdbcompression no",
         b"aof-load-truncated yes",
         b'save ""',
         b"maxmemory-policy noeviction",

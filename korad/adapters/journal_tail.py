@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from korad.adapters.journal_folder import is_live, segments_of
@@ -21,11 +20,12 @@ from korad.billing.frames import (
     CorruptFrameError,
     Frame,
     read_frame,
-    read_segment_header,
 )
 from korad.domain.event import Producer
 
 READ_BYTES = 256 * 1024
+READ_BYTES_FIRST = 32 * 1024
+"""Read at first: a segment is as long as it will ever be, and mostly zeros."""
 KEPT_BYTES_MAX = 1024 * 1024 * 1024
 """Of segments that the ledger has all of, per worker: an hour at 300 requests a second."""
 _LENGTH_BYTES = 4
@@ -44,6 +44,9 @@ class Tail:
         self.done = False
         """The producer has ended and all it wrote was read."""
         self._segment = 0
+        self._path = folder
+        """Of the segment."""
+        self._read_bytes = READ_BYTES_FIRST
         self._descriptor = -1
         self._at = 0
         self._whole_to: dict[int, int] = {}
@@ -56,7 +59,9 @@ class Tail:
         self._applied: dict[int, int] = {}
         self._behind = False
         self.is_in_step = True
-        """Whether all that was read was taken."""
+        """Whether all that was read was taken, but for `waiting`."""
+        self.waiting: list[Frame] = []
+        """Read and not yet sent."""
         self._last_in: dict[Path, dict[int, int]] = {}
         """Per segment and shard the last number in it, as far as it was read."""
 
@@ -74,6 +79,11 @@ class Tail:
             if self._at == before and not (looks_on and self._leave_segment()):
                 break
         return frames
+
+    def take_waiting(self) -> list[Frame]:
+        """Return what was read and not yet sent; it is the caller's now."""
+        waiting, self.waiting = self.waiting, []
+        return waiting
 
     @property
     def damaged(self) -> str | None:
@@ -94,7 +104,8 @@ class Tail:
 
     def fall_in_step(self) -> None:
         """Go back to what Redis has not taken, if it was read before; skip what it has."""
-        if self._behind or not self.is_in_step:
+        if self._behind or self.waiting or not self.is_in_step:
+            self.waiting = []
             self.close()
             self._segment, self._at, self.done = 0, 0, False
             self._holes.clear()
@@ -123,7 +134,7 @@ class Tail:
         over_bytes = sum(path.stat().st_size for path in paths) - KEPT_BYTES_MAX
         for path in paths if self.done else paths[:-1]:
             last_in = self._last_in.get(path)
-            if last_in is None or (path == self._path() and not self.done):
+            if last_in is None or (path == self._path and not self.done):
                 break
             found = path.stat()
             if (found.st_mtime > before_s and over_bytes <= 0) or any(
@@ -149,9 +160,6 @@ class Tail:
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
-    def _path(self) -> Path:
-        return self.folder / f"e{self.producer.epoch:08d}-{self._segment:08d}.journal"
-
     def _open_next(self) -> bool:
         """Open the first segment after the present one."""
         for path in segments_of(self.folder, self.producer.epoch):
@@ -163,6 +171,7 @@ class Tail:
                     self._whole_to.clear()
                     self._from_first = number == 1
                 self._segment, self._at = number, SEGMENT_HEADER_BYTES
+                self._path = path
                 self._last_in.setdefault(path, {})
                 return True
         if self._segment == 0 and not is_live(self.folder, self.producer.epoch):
@@ -170,11 +179,12 @@ class Tail:
         return False
 
     def _read_segment(self, frames: list[Frame], frames_max: int) -> None:
+        data = os.pread(self._descriptor, self._read_bytes, self._at)
         # Usually nothing new is there, and the rest of the segment is zeros.
-        if os.pread(self._descriptor, _LENGTH_BYTES, self._at) in _NOTHING:
+        if data[:_LENGTH_BYTES] in _NOTHING:
             return
-        data = os.pread(self._descriptor, READ_BYTES, self._at)
-        last_in, read_to = self._last_in[self._path()], self._read_to
+        last_in, read_to, whole_to = self._last_in[self._path], self._read_to, self._whole_to
+        is_sound = not self._holes and not self._blocked
         at = 0
         while len(frames) < frames_max:
             try:
@@ -186,13 +196,24 @@ class Tail:
                 return
             if frame is None:
                 break
-            shard, number = frame.shard, frame.number
+            shard, number, at = frame.shard, frame.number, frame.end
+            # As nearly always: the one after the last one that was told.
+            if is_sound and number - 1 == whole_to.get(shard) == read_to.get(shard):
+                whole_to[shard] = read_to[shard] = last_in[shard] = number
+                frames.append(frame)
+                continue
             last_in[shard] = max(number, last_in.get(shard, 0))
             if self._continues(frame) and number > read_to.get(shard, 0):
                 read_to[shard] = number
                 frames.append(frame)
-            at = frame.end
+            is_sound = not self._holes and not self._blocked
         self._at += at
+        # More than that began here: it goes on with as much as there may be.
+        is_cut = data[at : at + _LENGTH_BYTES] not in _NOTHING
+        again = is_cut and at == 0 and self._read_bytes < READ_BYTES
+        self._read_bytes = READ_BYTES if is_cut else READ_BYTES_FIRST
+        if again:
+            self._read_segment(frames, frames_max)
 
     def _continues(self, frame: Frame) -> bool:
         """Return whether no number is missing between the frames of its shard before and this."""
@@ -200,7 +221,7 @@ class Tail:
         last = self._whole_to.get(shard, 0 if self._from_first else number - 1)
         if number > last + 1:
             if shard not in self._holes:
-                self._holes[shard] = f"{self._path()}: {number} follows {last} of shard {shard}"
+                self._holes[shard] = f"{self._path}: {number} follows {last} of shard {shard}"
                 _log.error(
                     "the journal has a hole: %s; what follows is not billed", self._holes[shard]
                 )
@@ -223,7 +244,7 @@ class Tail:
                 return True
         except CorruptFrameError:
             pass
-        _log.error("the journal is damaged: %s, %d bytes at %d", self._path(), behind, self._at)
+        _log.error("the journal is damaged: %s, %d bytes at %d", self._path, behind, self._at)
         self._at += behind
         return True
 
@@ -249,26 +270,6 @@ class Tail:
         self.close()
         self.done = not later
         return later
-
-
-def find_producers(journal_dir: Path) -> Iterator[tuple[Path, Producer]]:
-    """Yield (folder, producer) of every start that has left a segment, oldest first."""
-    for folder in sorted(journal_dir.glob("w[0-9]*")):
-        seen = set()
-        for path in sorted(folder.glob("e*-*.journal")):
-            epoch = int(path.name[1:9])
-            if epoch in seen:
-                continue
-            try:
-                with path.open("rb") as file:
-                    producer, _ = read_segment_header(file.read(SEGMENT_HEADER_BYTES))
-            except FileNotFoundError:
-                continue
-            except CorruptFrameError:
-                _log.exception("%s is no segment of a journal", path)
-                continue
-            seen.add(epoch)
-            yield folder, producer
 
 
 def next_intact_frame(data: bytes) -> int | None:

@@ -7,16 +7,39 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
+import msgspec
+
 from korad.adapters.books_source import ShardBooks
 from korad.adapters.redis_control import ControlClient, Scripts
 from korad.adapters.redis_keys import ShardKeys
 from korad.billing.frames import KIND_EVENT_WITH_HOLD, Frame
 from korad.billing.periods import HOUR_CHARS, keep_s, kept_periods, periods_of
-from korad.domain.event import decode_event
+from korad.domain.event import EventStatus
 from korad.domain.value import value
 
 REBUILD_LOCK_S = 120
 FIELDS_AT_ONCE = 1_000
+
+
+class _Data(msgspec.Struct, frozen=True, gc=False):
+    """What the balances need of an event's `data`; it must be one that the ledger can tell."""
+
+    schema: int
+    status: EventStatus
+    request_id: str
+    key_id: str | None
+    team_id: str | None
+    customer_id: str | None
+    billed_nano_usd: int
+
+
+class _Event(msgspec.Struct, frozen=True, gc=False):
+    id: str
+    time: str
+    data: _Data
+
+
+_decode = msgspec.json.Decoder(_Event).decode
 
 
 class Taken(Enum):
@@ -54,12 +77,18 @@ class RedisBooks:
         self._keys = [ShardKeys(shard) for shard in range(shards)]
 
     async def take(self, producer: str, shard: int, frames: Sequence[Frame]) -> Reply:
-        """Hand over events with consecutive numbers. Raises redis' errors; safe to repeat."""
+        """Hand over events with consecutive numbers; safe to repeat.
+
+        Raises redis' errors, and ValueError for what is no event.
+        """
         keys = self._keys[shard]
         billed: defaultdict[tuple[str, str | None, str | None, str | None], int] = defaultdict(int)
         holds: list[str] = []
         for frame in frames:
-            event = decode_event(frame.payload)
+            try:
+                event = _decode(frame.payload)
+            except msgspec.MsgspecError as error:
+                raise ValueError(f"not a billing event: {error}") from error
             data = event.data
             if frame.kind == KIND_EVENT_WITH_HOLD:
                 holds.append(data.request_id)

@@ -59,6 +59,8 @@ class Link:
         self._pending_max = limits.pending_max
         self._counters = counters
         self._wire: RedisWire | None = None
+        self._scripts: set[bytes] = set()
+        """Those whose text was sent on this connection."""
         self._change = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.trouble: str | None = "not connected yet"
@@ -92,6 +94,13 @@ class Link:
         else:
             self._counters.commands += 1
             wire.push(parts, then, deadline_s)
+
+    def is_first(self, sha: bytes) -> bool:
+        """Return whether a script goes over this connection for the first time; it does then."""
+        if self._wire is None or sha in self._scripts:
+            return False
+        self._scripts.add(sha)
+        return True
 
     def _refuse(self, then: Then, error: PipelineError) -> None:
         self._counters.refused += 1
@@ -128,6 +137,7 @@ class Link:
         if wire.ended:
             raise ConnectionLostError("the server closed the connection at once")
         self._wire = wire
+        self._scripts.clear()
         self.trouble = None
         self._change.set()
 

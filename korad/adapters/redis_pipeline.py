@@ -113,9 +113,16 @@ class RedisPipeline:
         *,
         deadline_s: float | None = None,
     ) -> None:
-        """Run a script; as `execute`. Its text is sent only when the server does not know it."""
+        """Run a script; as `execute`. Its text is sent the first time, and when it was forgotten.
+
+        The first time, lest what is asked next overtakes it: who has heard NOSCRIPT comes again
+        after that. (A cluster's node has to say so: which one it is, is not known here.)
+        """
         tail = (b"%d" % len(keys), *keys, *args)
         key = keys[0] if keys else None
+        if self._link is not None and self._link.is_first(script.sha):
+            self.execute((b"EVAL", script.text, *tail), then, deadline_s=deadline_s)
+            return
         end_ns = None if deadline_s is None else monotonic_ns() + int(deadline_s * NS_PER_S)
 
         def take(reply: object) -> None:

@@ -29,8 +29,23 @@ _BUSY_NS = 500_000_000
 _INCOMPLETE = object()
 
 
+_LONG_BYTES = 16_384
+
 # hiredis' stub says that a command has one part.
-_pack = cast("Callable[[tuple[bytes, ...]], bytes]", pack_command)
+_pack_short = cast("Callable[[tuple[bytes, ...]], bytes]", pack_command)
+
+
+def _pack(parts: Sequence[bytes]) -> bytes:
+    """Return a command as Redis reads it.
+
+    hiredis packs 30 short parts in half the time of a join, but 1 MB in 1.9 ms instead of 0.04.
+    """
+    if max(map(len, parts)) <= _LONG_BYTES:
+        return _pack_short(tuple(parts))
+    pieces = [b"*%d\r\n" % len(parts)]
+    for part in parts:
+        pieces += (b"$%d\r\n" % len(part), part, b"\r\n")
+    return b"".join(pieces)
 
 
 class Counters(msgspec.Struct):
@@ -86,7 +101,7 @@ class RedisWire(asyncio.Protocol):
         self._pending.append(_Sent(then, due, due - now))
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(_pack(tuple(parts)))
+        self._out.append(_pack(parts))
         wake = now + self._stall_ns
         if due < wake:  # noqa: PLR1730 - min() costs 0.2 us
             wake = due

@@ -20,13 +20,18 @@ from redis.exceptions import RedisError
 
 from korad.adapters.books_source import BooksSource, BooksUnreachableError
 from korad.adapters.generations import Generations
-from korad.adapters.journal_tail import Tail, find_producers
+from korad.adapters.journal_gathering import gather
+from korad.adapters.journal_producers import find_producers
+from korad.adapters.journal_tail import Tail
 from korad.adapters.redis_books import OtherShardsError, RedisBooks, Taken
+from korad.adapters.shipping_errors import MissingError, OutOfStepError
 from korad.billing.frames import Frame
 
 BATCH_FRAMES = 500
-GATHER_S = 0.05
-"""Between two batches that were not full: each costs 0.3 ms, as much as 30 events more."""
+LOOK_S = 0.05
+"""How often the journals are read: as long may an event wait that ends a hold on a budget."""
+GATHER_S = 0.25
+"""How long other events may wait for more: a batch costs 0.3 ms, as much as 30 events more."""
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.02, 1.0
 LOOK_ON_S = 0.2
 """How often it is asked whether a journal's segment is done with: that opens and locks files."""
@@ -134,35 +139,44 @@ class Shipper:
     async def _ship_on(self) -> None:
         """Ship until something fails or the numbers are to be compared again."""
         loop = asyncio.get_running_loop()
-        started = looked = loop.time()
+        started = looked = shipped = loop.time()
         kept_house = looked_on = 0.0
         while not self._stopping.is_set() and loop.time() - started < COMPARE_S:
-            looks_on = loop.time() - looked_on > LOOK_ON_S
-            looked_on = loop.time() if looks_on else looked_on
-            if await self._ship_once(looks_on=looks_on) < BATCH_FRAMES:
-                await self._sleep(GATHER_S)
-            if loop.time() - looked > LOOK_AROUND_S:
-                looked = loop.time()
+            now = loop.time()
+            looks_on = now - looked_on > LOOK_ON_S
+            looked_on = now if looks_on else looked_on
+            sent = 0
+            at_once = gather(self._tails.values(), BATCH_FRAMES, looks_on=looks_on)
+            if at_once or now - shipped > GATHER_S:
+                shipped, sent = now, await self._ship_gathered()
+            if sent < BATCH_FRAMES:
+                await asyncio.sleep(LOOK_S)
+            if now - looked > LOOK_AROUND_S:
+                looked = now
                 if self._look_around():
-                    return
-            if loop.time() - kept_house > KEEP_HOUSE_S:
-                kept_house = loop.time()
+                    break
+            if now - kept_house > KEEP_HOUSE_S:
+                kept_house = now
+                await self._ship_gathered()
                 await self._keep_house()
+        # What was read and not sent would have to be read again.
+        await self._ship_gathered()
 
-    async def _ship_once(self, *, looks_on: bool = True) -> int:
+    async def _ship_once(self) -> int:
         """Ship a batch of each journal; return how many events there were."""
-        read = [
-            (tail, frames)
-            for tail in self._tails.values()
-            if (frames := tail.read(BATCH_FRAMES, looks_on=looks_on))
-        ]
+        gather(self._tails.values(), BATCH_FRAMES, looks_on=True)
+        return await self._ship_gathered()
+
+    async def _ship_gathered(self) -> int:
+        """Ship what was read; return how many events there were."""
+        read = [(tail, tail.take_waiting()) for tail in self._tails.values() if tail.waiting]
         # All of them to their end: none may still be sending when the numbers are compared.
         for error in await asyncio.gather(
             *(self._ship_frames(tail, frames) for tail, frames in read), return_exceptions=True
         ):
             if error is not None:
                 raise error
-        return sum(len(frames) for _, frames in read)
+        return max((len(frames) for _, frames in read), default=0)
 
     async def _ship_frames(self, tail: Tail, frames: list[Frame]) -> None:
         frames.sort(key=_by_shard)
@@ -243,7 +257,8 @@ class Shipper:
 
     def _look_around(self) -> bool:
         """Look for new journals; return whether there is any."""
-        new = [each for each in find_producers(self._dir) if each[1].name not in self._tails]
+        known = {(tail.folder, tail.producer.epoch) for tail in self._tails.values()}
+        new = [each for each in find_producers(self._dir, known) if each[1].name not in self._tails]
         self._tails |= {producer.name: Tail(folder, producer) for folder, producer in new}
         return bool(new)
 
@@ -282,19 +297,3 @@ class Shipper:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
-
-
-class OutOfStepError(OSError):
-    """Redis has less of a journal than was sent."""
-
-
-class MissingError(Exception):
-    """The journal goes on behind events that Redis does not have."""
-
-    def __init__(self, tail: Tail, shard: int, number: int) -> None:
-        super().__init__(
-            f"{tail.name}: Redis has its events up to {tail.taken(shard)}, "
-            f"the journal goes on with {number}"
-        )
-        self.tail = tail
-        self.shard = shard

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final
 
-from korad.ledger.entries import FIGURES_AT, Row, StreamEntry, day_of, read_row
+from korad.ledger.entries import (
+    FIGURES_AT,
+    GROUP_AT,
+    TIME_AT,
+    Row,
+    StreamEntry,
+    day_of,
+    read_row,
+)
 
 REASON_CHARS_MAX: Final = 300
 _DAY_MS: Final = 24 * 60 * 60 * 1_000
@@ -55,15 +62,19 @@ def aside(entry: StreamEntry, reason: str, now_ms: int) -> tuple[Any, ...]:
 def rollup(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """Return what is added to the rows of `rollup`."""
     groups: defaultdict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for row in rows:
-        parties = (row.key_id or "", row.team_id or "", row.customer_id or "")
-        group = (row.time_ms // _DAY_MS, *parties, row.provider, row.model)
-        groups[group].append(tuple(row)[FIGURES_AT])
+    plain: Sequence[tuple[Any, ...]] = rows
+    for row in plain:
+        groups[row[TIME_AT] // _DAY_MS, row[GROUP_AT]].append(row[FIGURES_AT])
     # Always in the same order: two transactions must not wait for each other in a circle.
-    return [
-        (day_of(day * _DAY_MS), *names, len(figures), *map(sum, zip(*figures, strict=True)))
-        for (day, *names), figures in sorted(groups.items(), key=itemgetter(0))
-    ]
+    return sorted(
+        (
+            day_of(day * _DAY_MS),
+            *(name or "" for name in names),
+            len(figures),
+            *map(sum, zip(*figures, strict=True)),
+        )
+        for (day, names), figures in groups.items()
+    )
 
 
 def total(parts: Iterable[Added]) -> Added:

@@ -31,7 +31,7 @@ T = TypeVar("T")
 BLOCK_MS: Final = 1_000
 POLL_S: Final = 0.2
 """Pause between reads that cannot block."""
-GATHER_S: Final = 0.2
+GATHER_S: Final = 0.5
 """Pause after a read that found fewer than it may: a round costs 1.3 ms, as 25 events more."""
 THREAD_NICE: Final = 10
 LEASE_RETRY_S: Final = 1.0

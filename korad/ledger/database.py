@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any, Final, Protocol
 
 from korad.adapters.private_file import make_private_file
 from korad.adapters.private_folder import make_private_folder
-from korad.ledger.schema import BOOK, TABLES
+from korad.ledger.schema import BOOK, ENTRY_IS_ROWID, TABLES
 
 BUSY_TIMEOUT_S: Final = 10.0
+PAGE_BYTES: Final = 8_192
 MADE_BY: Final = "`korad serve` or `korad ledger run`"
 LEASE_SUFFIX: Final = ".consumer"
 
@@ -44,7 +45,7 @@ class Database(Protocol):
         """Run one statement and return its rows, if it has any."""
         ...
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement per row and return how many rows it changed."""
         ...
 
@@ -96,6 +97,8 @@ class SqliteDatabase:
             self._db = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
+            # Of a new file only: three events on a page leave a quarter of 4 KiB unused.
+            self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._db.execute("PRAGMA journal_mode = WAL")
             # What the stream forgets after the commit must not be lost in a power cut.
             self._db.execute("PRAGMA synchronous = FULL")
@@ -108,7 +111,7 @@ class SqliteDatabase:
         with self._errors():
             return self._db.execute(sql, parameters).fetchall()
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement per row and return how many rows it changed."""
         with self._errors():
             return self._db.executemany(sql, rows).rowcount
@@ -141,7 +144,7 @@ class SqliteDatabase:
         """Make the tables that are missing."""
         with self.transaction():
             for statement in (BOOK, *TABLES):
-                self.execute(statement)
+                self.execute(statement.replace(*ENTRY_IS_ROWID))
 
     def take_lease(self) -> bool:
         """Lock the file beside the ledger; the lock ends with the process, however it ends."""

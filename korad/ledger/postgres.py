@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString, cast
 
@@ -46,7 +46,7 @@ class PostgresDatabase:
             cursor = self._open().execute(_statement(sql), parameters)
             return cursor.fetchall() if cursor.description is not None else []
 
-    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         """Run one statement per row and return how many rows it changed."""
         with self._errors(), self._open().cursor() as cursor:
             cursor.executemany(_statement(sql), rows)

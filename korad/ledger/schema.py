@@ -127,6 +127,9 @@ korad gets a new index, and the older korad can still use it.
 SQLite would make a floating point number of a sum that is too large: the checks refuse it.
 """
 
+ENTRY_IS_ROWID: Final = ("entry BIGINT PRIMARY KEY", "entry INTEGER PRIMARY KEY")
+"""What SQLite takes for another name of its own row number, and keeps no index of."""
+
 FIGURES: Final = (
     "input_tokens",
     "output_tokens",
@@ -173,6 +176,10 @@ ADD_CONFLICT: Final = """
 ADD_MALFORMED: Final = """
     INSERT INTO malformed (shard, stream_id, seen_ms, reason, payload) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING
+"""
+READ_STANDING: Final = """
+    SELECT (SELECT number FROM checkpoints WHERE producer = ? AND shard = ?),
+        (SELECT MAX(number) FROM events WHERE producer = ? AND shard = ?)
 """
 READ_BOOK: Final = "SELECT entries, head FROM book"
 COUNT_ALARMS: Final = "SELECT (SELECT COUNT(*) FROM conflicts), (SELECT COUNT(*) FROM malformed)"

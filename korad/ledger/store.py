@@ -23,6 +23,7 @@ from korad.ledger.schema import (
     COUNT_ALARMS,
     INSERT_EVENT,
     READ_BOOK,
+    READ_STANDING,
     SCHEMA_VERSION,
     SET_CHECKPOINT,
     SET_DAY,
@@ -31,6 +32,9 @@ from korad.ledger.schema import (
 )
 
 _CHECKPOINT_PAGE: Final = 1_000
+
+Standing = dict[tuple[str, int], tuple[int, int]]
+"""Per producer and shard the checkpoint, and the last number that is booked; 0 for none."""
 
 
 class Ledger:
@@ -144,7 +148,10 @@ class Ledger:
         db = self.database
         with db.transaction():
             booked, head = db.execute(READ_BOOK + db.for_update)[0]
-            known = self.payloads([row.event_id for row in rows])
+            standing = self._standing(rows)
+            known = self.payloads(
+                [row.event_id for row in rows if row.number <= standing[row.producer, row.shard][1]]
+            )
             new: list[Row] = []
             conflicts: list[Row] = []
             for row in rows:
@@ -155,7 +162,7 @@ class Ledger:
                 elif payload != row.payload:
                     conflicts.append(row)
             self._book(new, int(booked), str(head), now_ms)
-            self._advance({(row.producer, row.shard) for row in rows})
+            self._advance(rows, standing)
             self._keepaside(conflicts, malformed, now_ms)
             self._note_positions(entries)
         return Added(
@@ -171,7 +178,7 @@ class Ledger:
         db = self.database
         for row in rows:
             head = sha256(head.encode() + row.payload.encode()).hexdigest()
-        numbered = [(booked + place, *row) for place, row in enumerate(rows, 1)]
+        numbered = ((booked + place, *row) for place, row in enumerate(rows, 1))
         if db.execute_many(INSERT_EVENT, numbered) != len(rows):
             # Only a writer that does not keep to the transactions' order could cause this.
             raise LedgerUnavailableError("another process booked the same events; trying again")
@@ -181,26 +188,42 @@ class Ledger:
         db.execute(SET_DAY, (day, booked + 1, len(rows), head))
         db.execute("UPDATE book SET entries = ?, head = ?", (booked + len(rows), head))
 
-    def _advance(self, places: Iterable[tuple[str, int]]) -> None:
-        """Move each checkpoint up to where the first number is missing."""
-        for producer, shard in sorted(places):
-            found = self.database.execute(
-                "SELECT number FROM checkpoints WHERE producer = ? AND shard = ?",
-                (producer, shard),
-            )
-            former = reached = int(found[0][0]) if found else 0
-            while True:
-                page = self.database.execute(
-                    "SELECT number FROM events WHERE producer = ? AND shard = ? AND number > ? "
-                    "ORDER BY number LIMIT ?",
-                    (producer, shard, reached, _CHECKPOINT_PAGE),
-                )
-                without_gap = [n for place, (n,) in enumerate(page, 1) if n == reached + place]
-                reached += len(without_gap)
-                if len(without_gap) < _CHECKPOINT_PAGE:
-                    break
+    def _standing(self, rows: Iterable[Row]) -> Standing:
+        """Return where the ledger stands with each producer and shard of `rows`."""
+        found = {}
+        for producer, shard in sorted({(row.producer, row.shard) for row in rows}):
+            place = (producer, shard)
+            ((checkpoint, last),) = self.database.execute(READ_STANDING, (*place, *place))
+            found[place] = (int(checkpoint or 0), int(last or 0))
+        return found
+
+    def _advance(self, rows: Iterable[Row], standing: Standing) -> None:
+        """Move each checkpoint up to where the first number is missing; all `rows` are booked."""
+        numbers: dict[tuple[str, int], set[int]] = {place: set() for place in standing}
+        for row in rows:
+            numbers[row.producer, row.shard].add(row.number)
+        for place, (former, last) in standing.items():
+            reached, here = former, numbers[place]
+            while reached + 1 in here:
+                reached += 1
+            # Only where some were booked beyond a gap before, more may follow.
+            if reached < last:
+                reached = self._end_of_row(place, reached)
             if reached > former:
-                self.database.execute(SET_CHECKPOINT, (producer, shard, reached))
+                self.database.execute(SET_CHECKPOINT, (*place, reached))
+
+    def _end_of_row(self, place: tuple[str, int], reached: int) -> int:
+        """Return the number before the first one after `reached` that is missing."""
+        while True:
+            page = self.database.execute(
+                "SELECT number FROM events WHERE producer = ? AND shard = ? AND number > ? "
+                "ORDER BY number LIMIT ?",
+                (*place, reached, _CHECKPOINT_PAGE),
+            )
+            without_gap = [n for at, (n,) in enumerate(page, 1) if n == reached + at]
+            reached += len(without_gap)
+            if len(without_gap) < _CHECKPOINT_PAGE:
+                return reached
 
     def _keepaside(
         self,
@@ -222,13 +245,10 @@ class Ledger:
 
     def _note_positions(self, entries: Sequence[StreamEntry]) -> None:
         noted = self.positions()
-        last = dict(noted)
-        for entry in entries:
-            former = last.get(entry.shard)
-            if former is None or order(entry.stream_id) > order(former):
-                last[entry.shard] = entry.stream_id
-        for shard, stream_id in last.items():
-            if noted.get(shard) != stream_id:
+        # A stream's entries come in its order.
+        for shard, stream_id in {entry.shard: entry.stream_id for entry in entries}.items():
+            former = noted.get(shard)
+            if former is None or order(stream_id) > order(former):
                 self.database.execute(SET_POSITION, (shard, stream_id))
 
     # ── the schema ───────────────────────────────────────────────────────────────────────────

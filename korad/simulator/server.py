@@ -139,7 +139,7 @@ class Simulator:
         self.ledger.clear()
         self._requests.clear()
 
-    async def until(self, predicate: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    async def until(self, predicate: Callable[[], bool], timeout_s: float = 20.0) -> None:
         """Wait until `predicate` holds; asked again whenever something happens here.
 
         Raises TimeoutError.

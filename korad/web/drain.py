@@ -7,8 +7,11 @@ connected does not: it is served, though the worker is about to end.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import socket
+import struct
+import sys
 from collections.abc import Callable, Sequence
 
 from korad.web.fast_lane import FastLane
@@ -17,10 +20,22 @@ from korad.web.shell import Shell
 BACKLOG = 4_096
 NEWCOMERS_S = 1.0
 """How long the first request of a client that has connected is waited for."""
+HANDSHAKES_S = 0.02
+"""How long connections that are just being made get for it."""
 _POLL_S = 0.02
 CUT_SHORT_S = 1.0
 """What is left at the end of a drain gets this long to be settled."""
 _log = logging.getLogger("korad")
+
+_SO_ATTACH_FILTER = 26
+_NO_SYN = (
+    (0x30, 0, 0, 13),  # load the flags of the TCP header,
+    (0x54, 0, 0, 0x12),  # of them SYN and ACK;
+    (0x15, 0, 1, 0x02),  # where it is SYN alone,
+    (0x06, 0, 0, 0),  # drop the packet,
+    (0x06, 0, 0, 0xFFFFFFFF),  # else take it
+)
+"""Lets a listening socket overlook those who would connect anew, as a program of the kernel's."""
 
 Lanes = Callable[[], Sequence[FastLane]]
 
@@ -39,6 +54,26 @@ class Listener:
         self._server = await asyncio.get_running_loop().create_server(
             self._connection, sock=self._sock, backlog=BACKLOG
         )
+
+    def refer(self) -> bool:
+        """Let newcomers find another listener on the port; return whether that can be.
+
+        Their first packet goes unanswered. They send it again after a second, as TCP does, and by
+        then it goes to whoever shares the port.
+        """
+        if sys.platform != "linux" or not self._sock.getsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEPORT
+        ):
+            return False
+        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *i) for i in _NO_SYN))
+        where = struct.pack("HL", len(_NO_SYN), ctypes.addressof(program))
+        try:
+            self._sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
+        except OSError as error:
+            # Where filters are not allowed: then a connection just being made may be reset.
+            _log.info("newcomers cannot be referred to another listener: %s", error)
+            return False
+        return True
 
     def close(self) -> list[socket.socket]:
         """Stop listening; return the connections that the kernel had already made.
@@ -64,13 +99,16 @@ async def turn_nobody_away(
 
     What is on its way, a request's body too, is waited for until the loop's time `deadline_s`.
     """
+    loop = asyncio.get_running_loop()
+    referred = [listener.refer() for listener in listeners]
+    if any(referred):
+        await asyncio.sleep(HANDSHAKES_S)
     waiting = [(listener, listener.close()) for listener in listeners]
     for listener, connections in waiting:
         await listener.adopt(connections)
     for lane in lanes():
         if not lane.fresh:
             lane.close_if_idle()
-    loop = asyncio.get_running_loop()
     newcomers_until_s = min(deadline_s, loop.time() + NEWCOMERS_S)
 
     def is_awaited(lane: FastLane) -> bool:

@@ -28,7 +28,7 @@ async def echo(path=None):
             self.transport.write(ANSWER)
 
         def eof_received(self):
-            ends.append("eof")
+            ends.append(time.monotonic())
 
     loop = asyncio.get_running_loop()
     if path is None:
@@ -59,7 +59,7 @@ async def ask_once(proxy):
 
 
 async def until(holds):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not holds():  # noqa: ASYNC110 - it is the other side's state
             await asyncio.sleep(0.005)
 
@@ -71,7 +71,7 @@ async def test_without_a_toxic_everything_passes():
         assert ANSWER == await reader.readexactly(10)
         writer.write_eof()
         assert b"" == await reader.read()
-        assert (b"hello", ["eof"]) == (bytes(got), ends)
+        assert (b"hello", 1) == (bytes(got), len(ends))
 
 
 async def test_the_upstream_may_be_a_unix_socket(tmp_path):
@@ -178,11 +178,11 @@ async def test_slow_toxics_take_their_time(toxic):
 async def test_slow_close_passes_an_end_on_later():
     async with echo() as (proxy, _, ends), client(proxy) as (_, writer):
         proxy.up = Toxic(slow_close_s=0.1)
+        started = time.monotonic()
         writer.write_eof()
 
-        await asyncio.sleep(0.03)
-        assert [] == ends
-        await until(lambda: ends == ["eof"])
+        await until(lambda: ends)
+        assert ends[0] - started >= 0.08
 
 
 async def test_a_partition_refuses_new_connections_and_cuts_old_ones():

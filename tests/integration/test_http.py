@@ -9,6 +9,7 @@ import pytest
 from korad.simulator import Script
 from tests.support.proxy import running_proxy
 from tests.support.raw_http import RawConnection, ask, chat, request
+from tests.support.upstream import WHOLE, Gate, upstream
 
 PLAIN = request(chat())
 LIVEZ = request(method="GET", path="/livez")
@@ -341,13 +342,17 @@ async def test_connections_beyond_the_limit_are_closed(tmp_path):
 
 async def test_exchanges_beyond_the_limit_are_told_to_come_back(tmp_path):
     server = "access_log = false\ninflight_max = 1"
-    async with running_proxy(tmp_path, server=server) as proxy:
-        proxy.simulator.script = Script(latency_s=0.5)
-        async with RawConnection(proxy.port) as one:
-            one.send(PLAIN)
-            await proxy.simulator.until(lambda: proxy.simulator.requests)
-            refused = await ask(proxy.port, PLAIN)
-            served = await one.answer()
+    gate = Gate(WHOLE)
+    async with (
+        upstream(gate.serve) as url,
+        running_proxy(tmp_path, server=server, openai_base_url=url) as proxy,
+        RawConnection(proxy.port) as one,
+    ):
+        one.send(PLAIN)
+        await gate.asked()
+        refused = await ask(proxy.port, PLAIN)
+        gate.open()
+        served = await one.answer()
 
     assert (503, "server_error", "overloaded") == refused.error
     assert "1" == refused.headers["retry-after"]

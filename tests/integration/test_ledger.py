@@ -31,6 +31,7 @@ __all__ = ["redis_binary", "redis_cluster", "redis_server"]
 
 WAIT_S = 20.0
 STREAM = stream_key(0)
+ROUNDS = 4
 
 
 @pytest.fixture
@@ -62,6 +63,19 @@ async def until(predicate):
     while not predicate():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
+
+
+async def cared_twice(consumer):
+    """Wait until it has looked at what may be trimmed, at least once from the beginning."""
+    care, ended = consumer._care, []
+
+    async def noted():
+        await care()
+        ended.append(care)
+
+    consumer._care = noted
+    await until(lambda: len(ended) >= 2)
+    consumer._care = care
 
 
 async def until_booked(folder, count):
@@ -130,7 +144,7 @@ async def test_a_consumer_that_is_killed_loses_and_doubles_nothing(redis, redis_
         "[ledger]\nstream_keep_s = 0\n"
     )
     number = 0
-    for round_number in range(4):
+    for round_number in range(ROUNDS):
         process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program
             [sys.executable, "-m", "korad", "ledger", "run", "--config", str(config)],
             stdout=subprocess.DEVNULL,
@@ -142,6 +156,8 @@ async def test_a_consumer_that_is_killed_loses_and_doubles_nothing(redis, redis_
             await apply(redis, *range(number + 1, number + 101))
             number += 100
             await asyncio.sleep(0.02)
+        if round_number == ROUNDS - 1:
+            await until_booked(tmp_path / "books", 1)
         process.kill()
         process.wait()
         process.stderr.close()
@@ -180,8 +196,8 @@ async def test_what_comes_again_after_redis_went_back_is_booked_once(
     redis_server, ledger, tmp_path
 ):
     redis = await connect_control(redis_server.address)
+    await redis.config_set("appendfsync", "always")
     await apply(redis, *range(1, 101))
-    await asyncio.sleep(1.2)  # appendfsync everysec
     old = redis_server.copy_data(tmp_path / "old")
     await apply(redis, *range(101, 201))
     async with consuming(ledger, redis) as consumer:
@@ -251,10 +267,10 @@ async def test_nothing_is_trimmed_that_another_group_has_not_done_with(redis, le
     ids = [entry_id for entry_id, _ in got[0][1]]
     async with consuming(ledger, redis, keep_s=0.0) as consumer:
         await until(lambda: consumer.status.booked == 1000)
-        await asyncio.sleep(1.3)  # longer than a read waits
+        await cared_twice(consumer)
         kept = [await redis.xlen(STREAM)]
         await redis.xack(STREAM, "slow", *ids[:250])
-        await asyncio.sleep(1.3)  # longer than a read waits
+        await cared_twice(consumer)
         kept.append(await redis.xlen(STREAM))
         first = (await redis.xrange(STREAM, count=1))[0][0]
 
@@ -267,7 +283,7 @@ async def test_the_stream_keeps_events_for_a_while(redis, ledger):
     await apply(redis, *range(1, 1001))
     async with consuming(ledger, redis, keep_s=3600.0) as consumer:
         await until(lambda: consumer.status.booked == 1000)
-        await asyncio.sleep(0.2)
+        await cared_twice(consumer)
         kept = await redis.xlen(STREAM)
     async with consuming(ledger, redis, keep_s=0.0) as consumer:
         await until(lambda: consumer.status.trimmed >= 900)
@@ -282,7 +298,6 @@ async def test_the_stream_keeps_no_more_than_memory_allows(redis, ledger, monkey
         await asyncio.sleep(0.01)
     async with consuming(ledger, redis, keep_s=3600.0) as consumer:
         await until(lambda: consumer.status.trimmed >= 500)
-        await asyncio.sleep(0.1)
         kept = await redis.xlen(STREAM)
 
     # Whole nodes of a stream are trimmed, so there may be a hundred more.

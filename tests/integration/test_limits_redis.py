@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from korad.adapters.circuit_breaker import PAUSE_NS
 from korad.adapters.limiter import RedisLimiter
 from korad.adapters.redis_pipeline import PipelineLimits, RedisPipeline
 from korad.adapters.redis_scripts import load_script
 from korad.admission import shard_of
+from korad.clock import monotonic_ns
 from korad.config.settings import LimitsSettings
 from korad.domain.limits import Budget, EntityLimits, Hold, HoldRequest, Limits, Reset
 from tests.support.redis import redis_binary, redis_cluster, redis_server, server_binaries
@@ -60,14 +62,24 @@ def ask(hold_id="req_1", *limits, **changes):
     return HoldRequest(**{**terms, **changes})
 
 
+class Clock:
+    """Stands still until it is moved."""
+
+    ns = 0
+
+    def __call__(self):
+        return self.ns
+
+
 @contextlib.asynccontextmanager
-async def limiter_at(address, *, shards=1, **settings):
+async def limiter_at(address, *, shards=1, now_ns=monotonic_ns, **settings):
     pipeline = RedisPipeline(address, PipelineLimits())
     pipeline.start()
     try:
         assert await pipeline.wait_connected(10), pipeline.trouble
         settings = {"deadline_ms": DEADLINE_MS, **settings}
-        yield RedisLimiter(pipeline, shards=shards, settings=LimitsSettings(**settings))
+        limits = LimitsSettings(**settings)
+        yield RedisLimiter(pipeline, shards=shards, settings=limits, now_ns=now_ns)
     finally:
         await pipeline.close()
 
@@ -536,32 +548,29 @@ async def test_a_server_out_of_memory_decides_nothing_and_takes_nothing(limiter,
 
 @both_servers
 async def test_a_server_that_hangs_makes_nobody_wait_beyond_the_deadline(redis_server, client):
-    deadline_ms = 50
-    settings = {"deadline_ms": deadline_ms, "exposure_nano_usd": 10**9}
-    async with limiter_at(redis_server.address, **settings) as limiter:
+    clock = Clock()
+    async with limiter_at(redis_server.address, now_ns=clock, exposure_nano_usd=10**9) as limiter:
         await reserve(limiter, ask("before"))
+        limiter._deadline_s = 0.05
         redis_server.freeze()
-        answers, waits = [], []
+        answers, at_once = [], []
         for number in range(40):
-            began = time.monotonic()
-            request = ask(f"req_{number}", fail_closed=number % 2 == 1)
-            answers.append(await reserve(limiter, request))
-            waits.append(time.monotonic() - began)
+            asked = reserve(limiter, ask(f"req_{number}", fail_closed=number % 2 == 1))
+            at_once.append(asked.done())
+            answers.append(await asked)
 
-        # The machine may be busy; without a deadline each would wait for seconds.
-        assert max(waits) < deadline_ms / 1000 + 0.25
-        assert sum(wait > deadline_ms / 1000 / 2 for wait in waits) == 5
+        # It is still frozen: nobody has waited for more than the deadline.
+        assert [False] * 5 + [True] * 35 == at_once
         assert 1 == limiter.counters["breaker_opens"]
         assert [Hold.UNKNOWN] * 5 + [Hold.NONE] * 35 == [answer.hold for answer in answers]
         assert {None} == {answer.refusal for answer in answers[::2]}
         assert {"limits_unavailable"} == {answer.refusal.code for answer in answers[1::2]}
 
         redis_server.thaw()
-        until = time.monotonic() + 20
-        while not limiter.available:
-            assert time.monotonic() < until
-            await asyncio.sleep(0.05)
-            await reserve(limiter, ask("after", limits_of("vk_after")))
+        limiter._deadline_s = DEADLINE_MS / 1000
+        clock.ns += PAUSE_NS
+        await reserve(limiter, ask("after", limits_of("vk_after")))
+        assert limiter.available
         await settled(limiter)
         # Those let through are ended by their events; those refused have left nothing.
         assert {b"before", b"req_0", b"req_2", b"req_4"} <= set(client.hkeys(TAG + "hold"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
 
 import orjson
 import pytest
@@ -17,9 +16,11 @@ from korad.optimizer.base import LOW, Transform
 from korad.simulator import count_words
 from tests.support.proxy import NOW_S, running_proxy
 from tests.support.raw_http import KEY, RawConnection, ask, chat, request
+from tests.support.turns import Turns
 from tests.support.upstream import read_request, upstream
 
 WAIT_S = 10.0
+WORK_S = 0.1
 FAST = "access_log = false"
 LANES = pytest.mark.parametrize("server", [FAST, f"{FAST}\nfast_lane = false"])
 ROWS = [{"id": n, "name": f"row {n}", "tags": ["a", "b"], "price": n / 8} for n in range(300)]
@@ -417,36 +418,16 @@ def many_results():
     return messages
 
 
-async def worst_lag_s(until):
-    """Return how long the loop was stopped at most before `until` was done."""
-    worst = 0.0
-    while not until.done():
-        before = time.perf_counter()
-        await asyncio.sleep(0.001)
-        worst = max(worst, time.perf_counter() - before - 0.001)
-    return worst
-
-
 async def test_megabytes_are_transformed_beside_the_loop(tmp_path, monkeypatch):
-    taken_s = []
-
-    def timed(work):
-        def run(self, *args):
-            before = time.perf_counter()
-            try:
-                return work(self, *args)
-            finally:
-                taken_s.append(time.perf_counter() - before)
-
-        return run
+    turns = Turns()
 
     async def serve(reader, writer, _number):
         await read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(ANSWER), ANSWER))
         await reader.read()
 
-    monkeypatch.setattr(Chain, "finish", timed(Chain.finish))
-    monkeypatch.setattr(Chain, "advance", timed(Chain.advance))
+    monkeypatch.setattr(Chain, "finish", turns.during(Chain.finish))
+    monkeypatch.setattr(Chain, "advance", turns.during(Chain.advance))
     data = request(chat(messages=[*AGENT[:2], *many_results()]), lines=level("high"))
     async with (
         upstream(serve) as url,
@@ -454,9 +435,10 @@ async def test_megabytes_are_transformed_beside_the_loop(tmp_path, monkeypatch):
         RawConnection(proxy.port) as connection,
     ):
         answer = asyncio.create_task(connection.ask(data))
-        lag_s = await worst_lag_s(answer)
+        await turns.count_until(answer)
 
     assert len(data) > 2_000_000
     assert 200 == answer.result().status
-    # Relative, because the machine may be slow: had the loop waited, it would have waited it all.
-    assert lag_s < sum(taken_s) / 2
+    # Had the loop waited, it had not turned once meanwhile.
+    assert turns.work_s > WORK_S
+    assert turns.meanwhile > 20 * turns.work_s

@@ -11,17 +11,9 @@ import pytest
 from korad.simulator import Fault, Script
 from tests.support.proxy import running_proxy
 from tests.support.raw_http import RawConnection, ask, chat, request
-from tests.support.upstream import read_request, upstream
+from tests.support.upstream import ANSWER, WHOLE, Gate, read_request, upstream
 
 PLAIN = request(chat())
-ANSWER = (
-    b'{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",'
-    b'"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}'
-)
-WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(ANSWER),
-    ANSWER,
-)
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
@@ -223,20 +215,23 @@ async def test_requests_beyond_the_cap_wait_for_a_connection(tmp_path):
 
 
 async def test_who_leaves_the_queue_is_never_sent(tmp_path):
-    async with running_proxy(tmp_path, openai="connections_max = 1") as proxy:
-        simulator = proxy.simulator
-        simulator.script = Script(latency_s=0.3)
+    gate, one = Gate(WHOLE), "connections_max = 1"
+    async with (
+        upstream(gate.serve) as url,
+        running_proxy(tmp_path, openai=one, openai_base_url=url) as proxy,
+    ):
         async with RawConnection(proxy.port) as first:
             first.send(PLAIN)
-            await simulator.until(lambda: simulator.requests)
+            await gate.asked()
             async with RawConnection(proxy.port) as second:
                 second.send(request(chat(user="left")))
                 await inflight_is(proxy, 2)
             await inflight_is(proxy, 1)
+            gate.open()
             assert 200 == (await first.answer()).status
 
         assert 200 == (await ask(proxy.port, request(chat(user="stayed")))).status
-        assert [False, False] == [b"left" in each.body for each in simulator.requests]
+        assert [False, False] == [b"left" in body for body in gate.bodies]
 
 
 async def test_a_connection_that_failed_makes_room_for_who_waits(tmp_path):

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from korad.adapters.journal_tail import find_producers
+from korad.adapters.journal_producers import find_producers
 from korad.adapters.recovery import frames_of
 from korad.adapters.shipping import Shipper
 from korad.domain.event import EventStatus, decode_event

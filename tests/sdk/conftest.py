@@ -25,6 +25,7 @@ from korad.simulator import Script, Simulator
 from tests.support.proxy import NO_REDIS
 
 START_TIMEOUT_S = 30.0
+PATIENT_S = 50.0
 INACTIVE_KEY = "sk-bf-inactive-0000000000000000"
 NARROW_KEY = "sk-bf-narrow-000000000000000000"
 """May use nothing but openai/gpt-4o."""
@@ -93,7 +94,13 @@ class Proxy:
             settings = load_settings(None, {"KORAD_STATE_DIR": str(self._state_dir)})
             anthropic_base_url = self._anthropic_base_url or simulator.anthropic_base_url
             settings = demo_settings(settings, simulator.openai_base_url, anthropic_base_url)
-            settings = replace(settings, server=replace(settings.server, access_log=False))
+            # Hundreds of calls at once make one slow loop of client, korad and provider.
+            patient = {
+                name: replace(row, timeouts=replace(row.timeouts, connect_s=PATIENT_S))
+                for name, row in settings.providers.items()
+            }
+            server = replace(settings.server, access_log=False)
+            settings = replace(settings, server=server, providers=patient)
             sockets = bind(resolve("127.0.0.1", 0), share=False)
             self.port = sockets[0].getsockname()[1]
             app = App(

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from bench.ports import free_port
 from korad.adapters.redis_books import RedisBooks, Taken
 from korad.adapters.redis_control import ControlClient
 from korad.billing.frames import KIND_EVENT, Frame
@@ -158,9 +158,7 @@ def running_postgres() -> Iterator[str]:
     """Run a PostgreSQL server of its own on a free port; yields its URL."""
     programs = postgres_programs()
     assert programs is not None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="korad-postgres-"))
     as_other: dict[str, Any] = {}
     if os.geteuid() == 0:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-ANSWER_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 30.0
 KEY = "sk-bf-integration-tests-only"
 MESSAGES = [{"role": "user", "content": "Hello, world!"}]
 

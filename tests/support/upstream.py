@@ -5,6 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+WAIT_S = 20.0
+ANSWER = (
+    b'{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",'
+    b'"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1}}'
+)
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(ANSWER),
+    ANSWER,
+)
+
 
 @contextlib.asynccontextmanager
 async def upstream(serve, *, tls=None):
@@ -26,6 +36,33 @@ async def upstream(serve, *, tls=None):
         for _, writer in served:
             writer.transport.abort()
         await asyncio.gather(*(task for task, _ in served))
+
+
+class Gate:
+    """Answers each request with `answer`, once it is let through."""
+
+    def __init__(self, answer):
+        self._answer = answer
+        self._asked = asyncio.Semaphore(0)
+        self._open = asyncio.Event()
+        self.bodies = []
+
+    async def serve(self, reader, writer, _number):
+        """Serve a connection: for `upstream`."""
+        while True:
+            self.bodies.append(await read_request(reader))
+            self._asked.release()
+            await self._open.wait()
+            writer.write(self._answer)
+
+    async def asked(self):
+        """Wait for one more request than was waited for before."""
+        async with asyncio.timeout(WAIT_S):
+            await self._asked.acquire()
+
+    def open(self):
+        """Let through who waits and who comes."""
+        self._open.set()
 
 
 async def read_request(reader):

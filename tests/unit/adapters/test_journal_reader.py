@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from korad.adapters.journal_folder import EPOCH_FILE, lock_folder
-from korad.adapters.journal_tail import Tail, find_producers
-from korad.billing.frames import SEGMENT_HEADER_BYTES, encode_frame, segment_header
+from korad.adapters.journal_gathering import gather
+from korad.adapters.journal_producers import find_producers
+from korad.adapters.journal_tail import READ_BYTES, READ_BYTES_FIRST, Tail
+from korad.billing.frames import (
+    KIND_EVENT,
+    KIND_EVENT_WITH_HOLD,
+    PAYLOAD_BYTES_MAX,
+    SEGMENT_HEADER_BYTES,
+    encode_frame,
+    segment_header,
+)
 from korad.domain.event import Producer
 
 PRODUCER = Producer(machine="m0123456789ab", worker=0, epoch=1)
@@ -186,3 +195,48 @@ def test_only_what_is_booked_old_and_whole_is_removed(tmp_path, damaged):
     assert damaged == written.path(1).exists()
     assert (0 if damaged else 1) == tail.remove_shipped({0: 12}, newer + 100)
     assert tail.is_empty != damaged
+
+
+def test_events_longer_than_what_is_read_at_first_are_told(tmp_path):
+    longest = PAYLOAD_BYTES_MAX - 30
+    sizes = [10, longest, 10, *[READ_BYTES_FIRST] * 12, 10]
+    written = Written(tmp_path / "w00", [(0, size) for size in sizes], len(sizes))
+    found = written.told(Tail(written.folder, PRODUCER), 100)
+
+    assert sum(sizes) > READ_BYTES
+    assert written.of_shard(0) == [(frame.number, frame.payload) for frame in found]
+
+
+def test_events_wait_for_a_full_batch_or_the_end_of_a_hold(tmp_path):
+    folder = tmp_path / "w00"
+    folder.mkdir()
+    kinds = [KIND_EVENT] * 3 + [KIND_EVENT_WITH_HOLD] + [KIND_EVENT] * 3
+    path = folder / "e00000001-00000001.journal"
+    path.write_bytes(segment_header(PRODUCER, 1))
+    tail, told = Tail(folder, PRODUCER), []
+    for number, kind in enumerate(kinds, 1):
+        with path.open("ab") as file:
+            file.write(encode_frame(number, 0, kind, b"{}"))
+        if gather([tail], 3, looks_on=False):
+            told.append([frame.number for frame in tail.take_waiting()])
+
+    assert told == [[1, 2, 3], [4], [5, 6, 7]]
+    assert tail.take_waiting() == []
+
+
+def test_what_waited_when_the_numbers_were_compared_is_told_again(tmp_path):
+    written = Written(tmp_path / "w00", [(0, 10)] * 5, 5)
+    tail = Tail(written.folder, PRODUCER)
+    gather([tail], 3, looks_on=False)
+    tail.compare(0, 1)
+    tail.fall_in_step()
+    gather([tail], 10, looks_on=False)
+
+    assert [2, 3, 4, 5] == [frame.number for frame in tail.take_waiting()]
+
+
+def test_known_producers_are_not_opened(tmp_path):
+    written = Written(tmp_path / "w00", [(0, 10)], 1)
+    written.path(1).write_bytes(b"what is no header")
+
+    assert [] == list(find_producers(tmp_path, {(written.folder, 1)}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import time
 from collections.abc import AsyncIterator
 
@@ -66,6 +67,13 @@ async def test_replies_come_in_order_and_leave_in_one_write(redis_server):
         assert reads < 50
 
 
+async def test_parts_of_any_length_arrive_whole(redis_server):
+    values = [b"x" * size + b"\r\n$3\r\n" for size in (0, 1, 16_383, 16_384, 16_385, 1_000_000)]
+    async with connected(redis_server.address) as pipeline:
+        for value in values:
+            assert await ask(pipeline, b"ECHO", value) == value
+
+
 async def test_every_kind_of_reply(redis_server):
     async with connected(redis_server.address) as pipeline:
         assert await ask(pipeline, b"SET", b"a", b"1") == b"OK"
@@ -98,15 +106,15 @@ async def test_a_late_reply_is_dropped_and_the_order_kept(redis_server):
         redis_server.freeze()
         began = time.monotonic()
         first = await ask(pipeline, b"ECHO", b"late", deadline_s=0.02)
-        waited = time.monotonic() - began
-        patient = ask(pipeline, b"ECHO", b"patient", deadline_s=5)
+        waited = time.monotonic() - began  # and it is frozen still
+        patient = ask(pipeline, b"ECHO", b"patient", deadline_s=30)
         second = await ask(pipeline, b"ECHO", b"later", deadline_s=0.02)
         redis_server.thaw()
 
         assert isinstance(first, ReplyTimeoutError)
         assert isinstance(second, ReplyTimeoutError)
         assert first.may_have_run
-        assert 0.015 < waited < 1
+        assert waited > 0.015
         assert await patient == b"patient"
         assert await ask(pipeline, b"ECHO", b"next") == b"next"
         assert pipeline.counters.timeouts == 2
@@ -117,7 +125,10 @@ async def test_a_reply_that_lies_there_unread_is_in_time(redis_server):
     async with connected(redis_server.address) as pipeline:
         answer = ask(pipeline, b"ECHO", b"here", deadline_s=0.05)
         await asyncio.sleep(0)  # it is written now
-        time.sleep(0.2)  # noqa: ASYNC251 - the loop is busy with something else
+        # The loop is busy with something else until the deadline is over and the reply is there.
+        time.sleep(0.1)  # noqa: ASYNC251
+        unread = pipeline._link._wire._transport.get_extra_info("socket").fileno()
+        assert select.select([unread], [], [], 20)[0]
 
         assert await answer == b"here"
 
@@ -125,11 +136,14 @@ async def test_a_reply_that_lies_there_unread_is_in_time(redis_server):
 async def test_the_shortest_deadline_wins_whatever_came_first(redis_server):
     async with connected(redis_server.address) as pipeline:
         redis_server.freeze()
-        slow = ask(pipeline, b"ECHO", b"slow", deadline_s=0.3)
+        slow = ask(pipeline, b"ECHO", b"slow", deadline_s=60)
         quick = ask(pipeline, b"ECHO", b"quick", deadline_s=0.02)
+        later = ask(pipeline, b"ECHO", b"later", deadline_s=0.04)
         assert isinstance(await quick, ReplyTimeoutError)
+        assert isinstance(await later, ReplyTimeoutError)
         assert not slow.done()
-        assert isinstance(await slow, ReplyTimeoutError)
+        redis_server.thaw()
+        assert await slow == b"slow"
 
 
 async def test_a_server_that_hangs_is_given_up_and_found_again(redis_server):
@@ -140,15 +154,18 @@ async def test_a_server_that_hangs_is_given_up_and_found_again(redis_server):
         assert isinstance(await ask(pipeline, b"ECHO", b"2"), NotConnectedError)
         redis_server.thaw()
 
-        assert await pipeline.wait_connected(10)
-        assert await ask(pipeline, b"ECHO", b"3") == b"3"
-        assert pipeline.counters.reconnects == 1
+        # A server that is slow for a moment is given up again, and found again.
+        until = time.monotonic() + 20
+        while await ask(pipeline, b"ECHO", b"3") != b"3":
+            assert time.monotonic() < until
+            await pipeline.wait_connected(10)
+        assert pipeline.counters.reconnects >= 1
 
 
 async def test_after_kill_9_commands_fail_at_once_until_it_is_back(redis_server):
     async with connected(redis_server.address) as pipeline:
         redis_server.freeze()
-        waiting = [ask(pipeline, b"ECHO", b"1", deadline_s=5) for _ in range(3)]
+        waiting = [ask(pipeline, b"ECHO", b"1", deadline_s=60) for _ in range(3)]
         await asyncio.sleep(0.01)
         redis_server.kill()
         lost = await asyncio.gather(*waiting)
@@ -204,9 +221,25 @@ async def test_a_script_is_sent_once_and_again_when_it_was_forgotten(redis_serve
         assert await run() == [b"k", b"1", b"2"]
         assert await ask(pipeline, b"SCRIPT", b"EXISTS", script.sha) == [1]
         assert await run() == [b"k", b"1", b"2"]
-        assert pipeline.counters.commands == 4
+        assert pipeline.counters.commands == 3
         assert await ask(pipeline, b"SCRIPT", b"FLUSH") == b"OK"
         assert await run() == [b"k", b"1", b"2"]
+
+
+async def test_a_script_is_not_overtaken_by_one_that_the_server_knows(redis_server):
+    new, known = (
+        make_script(name, b"return redis.call('RPUSH', 'order', '%s')" % name.encode())
+        for name in ("new", "known")
+    )
+    with redis_server.client() as client:
+        client.script_load(known.text)
+    async with connected(redis_server.address) as pipeline:
+        answers = [asyncio.get_running_loop().create_future() for _ in range(2)]
+        for script, answer in zip((new, known), answers, strict=True):
+            pipeline.run(script, [], [], answer.set_result)
+
+        assert await asyncio.gather(*answers) == [1, 2]
+        assert await ask(pipeline, b"LRANGE", b"order", b"0", b"-1") == [b"new", b"known"]
 
 
 async def test_a_server_that_became_a_replica_is_left(redis_server):

@@ -10,12 +10,13 @@ import pytest
 from korad.adapters.redis_keys import ShardKeys
 from korad.admission import hour_of, periods, shard_of
 from korad.cli import groups, keys
-from korad.clock import unix_ns
 from tests.support.redis import redis_binary, redis_server
 
 __all__ = ["redis_binary", "redis_server"]
 
 SHARDS = 16
+NOW_MS = 1_795_694_400_000
+"""A noon: no budget may begin anew between what is booked and what is shown."""
 
 
 @pytest.fixture
@@ -31,6 +32,7 @@ def environ(redis_server):
 def korad(tmp_path, capsys, monkeypatch, environ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("korad.cli.options.read_environment", lambda: environ)
+    monkeypatch.setattr("korad.cli.spending.unix_ns", lambda: NOW_MS * 1_000_000)
 
     def run(line):
         words = line.split()
@@ -49,7 +51,7 @@ def korad(tmp_path, capsys, monkeypatch, environ):
 def spend(server, account, entity, nano_usd, *, held=0):
     """Book an amount for now, as the books do, and one of three years ago."""
     shard = ShardKeys(shard_of(account, SHARDS))
-    now = periods(hour_of(unix_ns() // 1_000_000))
+    now = periods(hour_of(NOW_MS))
     with server.client() as client:
         client.set(shard.generation, "g")
         client.hset(shard.sums(""), entity, nano_usd * 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from hashlib import sha256
 
 import orjson
@@ -9,8 +10,10 @@ import pytest
 
 from korad.ledger import LedgerError
 from korad.ledger.batch import Added
+from korad.ledger.chain import faults_of
 from korad.ledger.entries import NUMBER_MAX
 from korad.ledger.reports import Period, lines, of_request
+from korad.ledger.schema import BOOK, TABLES
 from tests.support.ledger import (
     NOON_MS,
     PRODUCER,
@@ -18,6 +21,7 @@ from tests.support.ledger import (
     an_event,
     entries,
     payloads_of,
+    sqlite_ledger,
 )
 
 DAY_MS = 86_400_000
@@ -70,6 +74,10 @@ def test_two_contents_under_one_id_within_one_batch_are_an_alarm(ledger):
         (an_event(1, schema=2), "schema 2"),
         (an_event(0), "not an event id"),
         (an_event(1).replace(b"-000000001", b"-1"), "not an event id"),
+        (an_event(1).replace(b"-000000001", b"-0000000001"), "not an event id"),
+        (an_event(1).replace(b"-000000001", b"-+00000001"), "not an event id"),
+        (an_event(1).replace(b"-s00-", b"-s000-"), "not an event id"),
+        (an_event(1).replace(b'"ok"', b'"fine"'), "not a billing event"),
         (an_event(1).replace(b".001Z", b""), "a time without a zone"),
     ],
 )
@@ -81,6 +89,10 @@ def test_what_is_no_event_is_kept_aside_and_stops_nothing(ledger, payload, reaso
     assert added[0] == Added(booked=1, malformed=1)
     assert len(kept) == 1
     assert reason in kept[0][0]
+
+
+def test_a_number_of_ten_digits_is_booked(ledger):
+    assert ledger.add([an_entry(an_event(10**9))], NOON_MS) == Added(booked=1)
 
 
 def test_a_zero_byte_in_a_name_is_booked(ledger):
@@ -221,3 +233,27 @@ def test_a_request_is_found_by_an_index_in_an_older_ledger_too(open_again):
     assert of_request(ledger, request_id) is not None
     assert of_request(ledger, "req_none") is None
     assert "events_by_request" in str(told)
+
+
+def test_a_ledger_whose_entries_have_an_index_is_still_booked_in(tmp_path):
+    path = tmp_path / "ledger.sqlite3"
+    older = sqlite3.connect(path)
+    for statement in (BOOK, *TABLES):
+        older.execute(statement)
+    older.close()
+    with sqlite_ledger(tmp_path) as ledger:
+        added = [ledger.add(entries(*numbers), NOON_MS) for numbers in ((1, 3), (2, 3))]
+
+        assert added == [Added(booked=2), Added(booked=1, duplicates=1)]
+        assert faults_of(ledger) == []
+        assert ledger.checkpoints() == {(PRODUCER, 0): 3}
+
+
+def test_the_entry_of_a_new_ledger_is_the_row_number_itself(tmp_path):
+    with sqlite_ledger(tmp_path) as ledger:
+        ledger.add(entries(1, 2), NOON_MS)
+        found = ledger.database.execute("SELECT rowid, entry FROM events ORDER BY entry")
+        plan = ledger.database.execute("EXPLAIN QUERY PLAN SELECT 1 FROM events WHERE entry = 2")
+
+        assert found == [(1, 1), (2, 2)]
+        assert "INTEGER PRIMARY KEY" in str(plan)
