@@ -22,6 +22,7 @@ from korad.adapters.books_source import BooksSource, BooksUnreachableError
 from korad.adapters.generations import Generations
 from korad.adapters.journal_gathering import gather
 from korad.adapters.journal_producers import find_producers
+from korad.adapters.journal_removal import Removal
 from korad.adapters.journal_tail import Tail
 from korad.adapters.redis_books import OtherShardsError, RedisBooks, Taken
 from korad.adapters.shipping_errors import MissingError, OutOfStepError
@@ -66,9 +67,8 @@ class Shipper:
         self._books = books
         self._machine = machine
         self._shards = range(shards)
-        self._source = source
-        self._keep_s = keep_s
         self._now_ms = now_ms
+        self._removal = Removal(source, keep_s=keep_s, now_ms=now_ms)
         self._generations = Generations(journal_dir.parent, books, source, now_ms)
         self._tails: dict[str, Tail] = {}
         self._asked: set[tuple[str, int]] = set()
@@ -264,14 +264,7 @@ class Shipper:
 
     async def _keep_house(self) -> None:
         """Delete what the ledger has, and drop holds whose producer ended without a word."""
-        if self._source is not None:
-            checkpoints = await self._source.checkpoints()
-            before_s = self._now_ms() / 1_000 - self._keep_s
-            for tail in list(self._tails.values()):
-                booked = {of: n for (name, of), n in checkpoints.items() if name == tail.name}
-                self._counts["removed_segments"] += tail.remove_shipped(booked, before_s)
-                if tail.is_empty:
-                    del self._tails[tail.name]
+        self._counts["removed_segments"] += await self._removal.remove_booked(self._tails)
         holds = [(shard, await self._books.holds(shard)) for shard in self._shards]
         # After that: a worker that began just now may have some of them.
         self._look_around()

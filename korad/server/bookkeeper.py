@@ -9,14 +9,13 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Mapping
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
 import uvloop
 
 from korad.adapters.books_opening import adopt_orphans
-from korad.adapters.books_source import BooksSource, BooksUnreachableError, ShardBooks
+from korad.adapters.books_source import BooksSource
 from korad.adapters.embedded_redis import EmbeddedRedisError, ensure_server
 from korad.adapters.key_stores import open_keys
 from korad.adapters.machine import load_machine
@@ -31,10 +30,10 @@ from korad.app import JOURNAL_FOLDER
 from korad.clock import unix_ns
 from korad.config import Settings
 from korad.ledger.consumer import LedgerConsumer
-from korad.ledger.database import LedgerError
+from korad.ledger.database import LedgerError, LedgerUnavailableError
 from korad.ledger.opening import LEDGER_FILE, open_ledger
 from korad.ledger.store import Ledger
-from korad.ledger.sums import LedgerBooks
+from korad.server.ledger_source import LedgerSource
 from korad.web.admin import AdminServer
 
 LOCK_FILE = "bookkeeper.lock"
@@ -43,6 +42,7 @@ METRICS_S = 0.5
 DRAIN_S = 5.0
 """How long the last events may take to reach Redis when korad stops; the rest waits on the disk."""
 
+_LEDGERS = 3
 _log = logging.getLogger("korad")
 
 
@@ -72,35 +72,6 @@ def has_bookkeeper(state_dir: Path) -> bool:
     return False
 
 
-class LedgerSource:
-    """The ledger as the shipper asks it, in a thread."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._books = LedgerBooks(ledger)
-
-    async def books(self, shard: int, now_ms: int) -> ShardBooks:
-        """Return a shard's books, both parts as of the same moment."""
-        return await asyncio.to_thread(self._read, shard, now_ms)
-
-    async def checkpoints(self) -> Mapping[tuple[str, int], int]:
-        """Return the checkpoint of every (producer, shard)."""
-        return await asyncio.to_thread(self._checkpoints)
-
-    def _read(self, shard: int, now_ms: int) -> ShardBooks:
-        try:
-            sums, checkpoints = self._books.books(shard, now_ms)
-            return ShardBooks(sums=sums, checkpoints=checkpoints)
-        except LedgerError as error:
-            raise BooksUnreachableError(str(error)) from error
-
-    def _checkpoints(self) -> Mapping[tuple[str, int], int]:
-        try:
-            return self._ledger.checkpoints()
-        except LedgerError as error:
-            raise BooksUnreachableError(str(error)) from error
-
-
 class _Bookkeeper:
     def __init__(
         self, settings: Settings, address: RedisAddress, page: MetricsPage, *, embedded: bool
@@ -110,6 +81,7 @@ class _Bookkeeper:
         self._page = page
         self._embedded = embedded
         self._stop = asyncio.Event()
+        self._ledger_is_away = False
         self._journal_dir = settings.state_dir / JOURNAL_FOLDER
         self._runs_ledger = settings.ledger.run == "on" or (
             settings.ledger.run == "auto" and embedded
@@ -134,8 +106,9 @@ class _Bookkeeper:
         if client is None:
             return
         # One for the shipper, one for the consumer, one for the admin API: none waits for another.
-        opened = [self._open_ledger() for _ in range(3)]
-        ledgers = [ledger for ledger in opened if ledger is not None]
+        ledgers: list[Ledger] = []
+        while len(ledgers) < _LEDGERS and (ledger := self._open_ledger()) is not None:
+            ledgers.append(ledger)
         admin = self._admin(client, ledgers)
         try:
             await self._start_admin(admin)
@@ -191,9 +164,10 @@ class _Bookkeeper:
         shipping = asyncio.create_task(shipper.run())
         booking = None if consumer is None else asyncio.create_task(consumer.run())
         watching = asyncio.create_task(self._watch(shipper, consumer))
-        tasks = [task for task in (shipping, booking) if task is not None]
+        returning = asyncio.create_task(self._ledger_back()) if self._ledger_is_away else None
+        tasks = [task for task in (shipping, booking, returning) if task is not None]
         stopped = asyncio.create_task(self._stop.wait())
-        # Neither ends by itself: one that does has met a bug, and the supervisor starts us anew.
+        # Whichever ends, the supervisor starts us anew: with the ledger, or because of a bug.
         await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
         shipper.stop()
         await shipping
@@ -202,8 +176,9 @@ class _Bookkeeper:
         if consumer is not None and booking is not None:
             consumer.stop()
             await booking
-        watching.cancel()
-        stopped.cancel()
+        for task in (watching, stopped, returning):
+            if task is not None:
+                task.cancel()
         shipper.close()
 
     async def _watch(self, shipper: Shipper, consumer: LedgerConsumer | None) -> None:
@@ -270,8 +245,25 @@ class _Bookkeeper:
         try:
             return open_ledger(settings, create=True)
         except LedgerError as error:
-            _log.error("the ledger cannot be used: %s; events stay in Redis", error)
+            self._ledger_is_away = isinstance(error, LedgerUnavailableError)
+            until = " until it answers" if self._ledger_is_away else ""
+            _log.error("the ledger cannot be used: %s; events stay in Redis%s", error, until)
             return None
+
+    async def _ledger_back(self) -> None:
+        """Wait until a ledger that was away at the start answers."""
+        while not await asyncio.to_thread(self._ledger_answers):
+            await self._stopped_within(RETRY_S)
+        _log.warning("the ledger answers now: the bookkeeper starts anew")
+
+    def _ledger_answers(self) -> bool:
+        try:
+            open_ledger(self._settings, create=True).close()
+        except LedgerUnavailableError:
+            return False
+        except LedgerError:
+            return True  # the next start tells what is wrong with it
+        return True
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:

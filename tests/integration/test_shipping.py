@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from korad.adapters.books_source import ShardBooks
+from korad.adapters.books_source import BooksUnreachableError, ShardBooks
 from korad.adapters.journal_producers import find_producers
 from korad.adapters.journal_tail import Tail
 from korad.adapters.redis_books import RedisBooks, Taken
@@ -271,6 +271,25 @@ async def test_what_the_ledger_has_is_deleted_after_a_while(tmp_path, redis_serv
         assert 1 < shipper.counts["removed_segments"]
 
     assert [] == list((tmp_path / "journal").glob("w*/e*.journal"))
+
+
+async def test_a_ledger_that_is_away_keeps_nothing_up_and_is_told_once(
+    tmp_path, redis_server, caplog
+):
+    async def away():
+        raise BooksUnreachableError("the database is away")
+
+    ledger = FakeLedger()
+    write(tmp_path, 100)
+    async with shipping(tmp_path, redis_server, source=ledger) as shipper:
+        assert await shipper.drain(20)
+        ledger.checkpoints = away
+        for _ in range(3):
+            await shipper._keep_house()
+        assert shipper.redis_up
+
+    assert 0 == shipper.counts["removed_segments"]
+    assert 1 == caplog.text.count("the database is away")
 
 
 async def test_a_hold_ends_with_its_event_or_with_its_producer(tmp_path, redis_server):

@@ -27,7 +27,7 @@ from korad.adapters.recovery import frames_of
 from korad.adapters.shipping import Shipper
 from korad.domain.event import EventStatus, decode_event
 from korad.ledger.database import LedgerUnavailableError
-from korad.server.bookkeeper import LedgerSource
+from korad.server.ledger_source import LedgerSource
 from tests.support.books import MACHINE, begin, books_in, finish, record, request_id
 from tests.support.books_backends import FakeBooks, RealBooks, failing_database
 from tests.support.ledger import payloads_of, sqlite_ledger

@@ -154,11 +154,11 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres() -> Iterator[str]:
-    """Run a PostgreSQL server of its own on a free port; yields its URL."""
+def running_postgres(port: int | None = None) -> Iterator[str]:
+    """Run a PostgreSQL server of its own on a (free) port; yields its URL."""
     programs = postgres_programs()
     assert programs is not None
-    port = free_port()
+    port = port or free_port()
     folder = Path(tempfile.mkdtemp(prefix="korad-postgres-"))
     as_other: dict[str, Any] = {}
     if os.geteuid() == 0:
