@@ -105,10 +105,7 @@ class _Bookkeeper:
         client = await self._connect()
         if client is None:
             return
-        # One for the shipper, one for the consumer, one for the admin API: none waits for another.
-        ledgers: list[Ledger] = []
-        while len(ledgers) < _LEDGERS and (ledger := self._open_ledger()) is not None:
-            ledgers.append(ledger)
+        ledgers = self._open_ledgers()
         admin = self._admin(client, ledgers)
         try:
             await self._start_admin(admin)
@@ -237,6 +234,21 @@ class _Bookkeeper:
             await self._stopped_within(RETRY_S)
         return None
 
+    def _open_ledgers(self) -> list[Ledger]:
+        """Return one for the shipper, one for the consumer, one for the admin API; or none.
+
+        None of them waits for another.
+        """
+        ledgers: list[Ledger] = []
+        while len(ledgers) < _LEDGERS:
+            ledger = self._open_ledger()
+            if ledger is None:
+                for each in ledgers:
+                    each.close()
+                return []
+            ledgers.append(ledger)
+        return ledgers
+
     def _open_ledger(self) -> Ledger | None:
         settings = self._settings
         here = settings.ledger.url is not None or (settings.state_dir / LEDGER_FILE).exists()
@@ -253,7 +265,8 @@ class _Bookkeeper:
     async def _ledger_back(self) -> None:
         """Wait until a ledger that was away at the start answers."""
         while not await asyncio.to_thread(self._ledger_answers):
-            await self._stopped_within(RETRY_S)
+            if await self._stopped_within(RETRY_S):
+                return
         _log.warning("the ledger answers now: the bookkeeper starts anew")
 
     def _ledger_answers(self) -> bool:
