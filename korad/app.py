@@ -166,7 +166,7 @@ class App:
         await self._watch.refresh()
         self._pipeline.start()
         self._answers.start()
-        self._wheel.start(self._shell.note_date)
+        self._wheel.start(self._shell.note_date, self._metrics.own.note_lag)
         if self._request_log is not None:
             self._request_log.start()
         await self._runner.setup()

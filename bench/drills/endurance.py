@@ -15,9 +15,9 @@ from bench.drills.redis_server import embedded_id
 from bench.drills.scene import Order, Scene, scene
 
 MIB = 1024 * 1024
-WORKERS, BOOKKEEPER, REDIS = range(3)
+PARTS = ("workers", "bookkeeper", "Redis")
 SLOPE_S_MIN = 120
-"""Less tells nothing about a slope."""
+"""Less tells nothing about a slope, nor about one turn in a hundred."""
 WARM_WORDS, WARM_CALLS = 25_000, 2_000
 """Some 300 MB of prompts: each worker remembers up to 144 MiB of them."""
 RSS_SLOPE_MIB_MAX = 1.0
@@ -27,6 +27,8 @@ SHORT_STREAM = "[ledger]\nstream_keep_s = 30"
 """Redis keeps what is booked for an hour otherwise, and grows for as long."""
 LIVE_MS_MAX = 5.0
 """A new connection and an answer from the loop that serves everybody else."""
+LAG_MS_MAX = 5.0
+LAG_BUCKET = 'korad_loop_lag_seconds_bucket{le="'
 
 
 class Sample(NamedTuple):
@@ -34,7 +36,7 @@ class Sample(NamedTuple):
 
     at_s: float
     mib: tuple[float, ...]
-    """Of workers, of bookkeeper and supervisor, of Redis."""
+    """Of `PARTS`; the bookkeeper's with the supervisor's."""
     descriptors: int
 
 
@@ -46,6 +48,7 @@ async def soak(order: Order, checks: Checks) -> None:
         if seconds >= SLOPE_S_MIN:
             await _fill_memories(stage)
         load.start()
+        lags_before = await _loop_lags(stage)
         samples: list[Sample] = []
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -59,19 +62,16 @@ async def soak(order: Order, checks: Checks) -> None:
             samples.append(_held(stage, loop.time() - started))
         await load.stop()
         half = [each for each in samples if each.at_s >= seconds / 2]
-        for name, parts in (("workers", WORKERS), ("bookkeeper", BOOKKEEPER), ("Redis", REDIS)):
-            sizes = [(each.at_s, each.mib[parts]) for each in half]
-            tenths = [each.mib[parts] for each in samples[:: max(1, len(samples) // 10)]]
-            checks.tell(f"{name}: {' '.join(f'{mib:.0f}' for mib in tenths)} MiB")
-            if seconds >= SLOPE_S_MIN:
-                slope = 60 * _slope(sizes)
-                checks.at_most(f"growth of {name}, MiB a minute", slope, RSS_SLOPE_MIB_MAX)
+        _tell_memory(checks, samples)
         checks.tell(f"{len(stage.calls)} calls, {load.shed} shed")
         waits_ms.sort()
         checks.tell(f"/livez answers in {waits_ms[int(0.99 * len(waits_ms))]:.1f} ms (p99)")
+        if seconds >= SLOPE_S_MIN:
+            _check_growth(checks, half)
+            lag_ms = _p99_ms(lags_before, await _loop_lags(stage))
+            checks.in_time("lag of the workers' loops, p99, ms at most", lag_ms, LAG_MS_MAX)
         checks.in_time("ms until /livez answers, median", waits_ms[len(waits_ms) // 2], LIVE_MS_MAX)
-        stayed = [call for call in stage.calls if call.left_s is None]
-        checks.equal("failed requests", sum(not call.ok for call in stayed), note=why(stayed))
+        _check_failed(checks, [call for call in stage.calls if call.left_s is None])
         await asyncio.sleep(1)
         more = _held(stage, seconds).descriptors - half[0].descriptors
         checks.at_most("descriptors at the end, beyond the half's", more, 8)
@@ -79,11 +79,40 @@ async def soak(order: Order, checks: Checks) -> None:
         await stage.settle(drain_max_s=10, emptied=True)
 
 
+def _tell_memory(checks: Checks, samples: list[Sample]) -> None:
+    for part, name in enumerate(PARTS):
+        tenths = [each.mib[part] for each in samples[:: max(1, len(samples) // 10)]]
+        checks.tell(f"{name}: {' '.join(f'{mib:.0f}' for mib in tenths)} MiB")
+
+
+def _check_growth(checks: Checks, samples: list[Sample]) -> None:
+    for part, name in enumerate(PARTS):
+        slope = 60 * _slope([(each.at_s, each.mib[part]) for each in samples])
+        checks.at_most(f"growth of {name}, MiB a minute", slope, RSS_SLOPE_MIB_MAX)
+
+
 async def _fill_memories(stage: Scene) -> None:
     """Send long prompts, all new, until what korad remembers of prompts has reached its bounds."""
     load = stage.load(mix=Mix(streams=0.0, tokens=(2, 2), prompt_words=(WARM_WORDS,)))
     await load.many(WARM_CALLS, at_once=6, adjust=_directly)
     await load.stop()
+
+
+async def _loop_lags(stage: Scene) -> dict[float, int]:
+    """Return how many turns of the workers' loops were at most so many seconds late."""
+    found = await asyncio.to_thread(stage.korad.metrics)
+    return {
+        float(name[len(LAG_BUCKET) : -2]): int(count)
+        for name, count in found.items()
+        if name.startswith(LAG_BUCKET)
+    }
+
+
+def _p99_ms(before: dict[float, int], after: dict[float, int]) -> float:
+    """Return the bucket's bound that 99 of 100 turns between two readings kept."""
+    turns = {bound: count - before[bound] for bound, count in after.items()}
+    enough = 0.99 * max(turns.values())
+    return 1_000 * min(bound for bound, count in turns.items() if count >= enough)
 
 
 def _directly(call: Call) -> None:

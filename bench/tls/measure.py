@@ -172,7 +172,7 @@ async def _round_us(line: Line, seconds: float) -> float:
 async def measure(ports: Ports, seconds: float) -> Outcome:
     """Measure all ways, each for about `seconds`."""
     wheel = DeadlineWheel(asyncio.get_running_loop())
-    wheel.start(lambda: None)
+    wheel.start(lambda: None, lambda _: None)
     try:
         return await Measurement(ports, wheel).run(seconds)
     finally:

@@ -26,12 +26,16 @@ class DeadlineWheel:
         self._next_add = 0
         self._next_look = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._on_tick: Callable[[], None] = lambda: None
+        self._note_lag: Callable[[int], None] = lambda _: None
 
-    def start(self, on_tick: Callable[[], None]) -> None:
-        """Begin to tick, calling `on_tick` each time."""
+    def start(self, on_tick: Callable[[], None], note_lag: Callable[[int], None]) -> None:
+        """Begin to tick, calling `on_tick` each time and `note_lag` with how late it is, in us."""
         self._on_tick = on_tick
-        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._note_lag = note_lag
+        self.now = self._loop.time()
+        self._wait()
 
     def stop(self) -> None:
         """Tick no more."""
@@ -49,9 +53,14 @@ class DeadlineWheel:
         for bucket in self._buckets:
             bucket.discard(item)
 
+    def _wait(self) -> None:
+        self._due = self.now + TICK_S
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+
     def _tick(self) -> None:
         self.now = self._loop.time()
-        self._timer = self._loop.call_later(TICK_S, self._tick)
+        self._note_lag(max(0, round(1e6 * (self.now - self._due))))
+        self._wait()
         self._on_tick()
         # uvloop runs timers before it reads: after a long turn of the loop, what was waited for may
         # lie there unread. Two turns later it has been read, and has moved its deadline.

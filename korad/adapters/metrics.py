@@ -27,6 +27,9 @@ DURATION_BUCKETS_US = (
     10_000_000, 30_000_000, 60_000_000, 120_000_000, 300_000_000,
 )  # fmt: skip
 
+LAG_BUCKETS_US = (1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000)
+"""The loop's clock tells milliseconds."""
+
 Kind = tuple[str | None, str | None, int, Outcome, str | None]
 
 _CELL_BYTES = 8
@@ -54,6 +57,7 @@ _HELP = {
     "korad_inflight": "Exchanges under way.",
     "korad_overhead_seconds": "Time korad itself takes of a non-streaming exchange.",
     "korad_request_duration_seconds": "From the request's arrival to the answer's last byte.",
+    "korad_loop_lag_seconds": "How late a turn of the event loop came; ten times a second.",
     "korad_log_lines_dropped_total": "Request log lines nobody took.",
     "korad_transform_failures_total": "Transforms that raised; the text they got stayed as it was.",
     "korad_cache_hits_total": "Requests answered from the response cache.",
@@ -86,7 +90,8 @@ class MetricsPage:
     """One worker's series."""
 
     __slots__ = (
-        "_by_kind", "_cells", "_duration", "_index", "_next_name", "_overhead", "_page", "_totals",
+        "_by_kind", "_cells", "_duration", "_index", "_lag", "_next_name", "_overhead", "_page",
+        "_totals",
     )  # fmt: skip
 
     def __init__(self, page: mmap.mmap) -> None:
@@ -105,6 +110,7 @@ class MetricsPage:
         self._duration = self._run(
             _histogram_names("korad_request_duration_seconds", DURATION_BUCKETS_US)
         )
+        self._lag = self._run(_histogram_names("korad_loop_lag_seconds", LAG_BUCKETS_US))
         self._by_kind: dict[Kind, int] = {}
 
     def cell(self, name: str) -> int:
@@ -152,6 +158,11 @@ class MetricsPage:
         overhead += overhead_us or 0
         duration += duration_us
         _write_sums(page, at, prompt, completion, cost, billed, cached, saved, overhead, duration)
+
+    def note_lag(self, lag_us: int) -> None:
+        """Count how late a turn of the event loop came."""
+        self._cells[self._lag + bisect_left(LAG_BUCKETS_US, lag_us)] += 1
+        self.add("korad_loop_lag_seconds_sum", lag_us)
 
     def _cell_of(self, kind: Kind) -> int:
         provider, model, status, outcome, error_code = kind

@@ -4,12 +4,16 @@ Both lanes use it. It is called by the two sockets (never by a task of its own),
 event of the other side, and is the only place where an exchange ends: every way an answer can
 come to its end (complete, refused, client gone, provider gone, deadline, our own bug) passes
 `_settle`, which acts once.
+
+    OPEN --the end has come, a thread must count it--> COUNTING --counted--> SETTLED
+    OPEN --the end has come-------------------------------------------------> SETTLED
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 from korad.admission import budget_exceeded
@@ -37,6 +41,19 @@ _CHUNKED = b"Transfer-Encoding: chunked\r\nTrailer: X-Korad-Billed-Amount\r\n"
 _log = logging.getLogger("korad")
 
 
+class Stage(Enum):
+    """How far a relay has come."""
+
+    OPEN = 0
+    """More of the answer may come."""
+    COUNTING = 1
+    """No more of it is taken; its end waits for a count."""
+    SETTLED = 2
+
+
+_OPEN, _COUNTING, _SETTLED = Stage.OPEN, Stage.COUNTING, Stage.SETTLED
+
+
 class Client(Protocol):
     """The near end of a relay."""
 
@@ -52,8 +69,8 @@ class Relay:
 
     __slots__ = (
         "_allowance", "_body", "_body_bytes", "_chunked", "_client", "_close", "_count", "_drains",
-        "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held", "_settled", "_shell",
-        "_slot", "_stalled", "_unread", "_unread_end", "_waiting_for_count", "deadline",
+        "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held", "_shell", "_slot",
+        "_stage", "_stalled", "_unread", "_unread_end", "deadline",
     )  # fmt: skip
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
@@ -69,9 +86,9 @@ class Relay:
         self._held = b""
         self._head_sent = False
         self._failure: KoradError | None = None
-        self._waiting_for_count = False
+        """Why the answer ends before it is complete."""
         self._folds = 0
-        self._settled = False
+        self._stage = _OPEN
         self._stalled = False
         """Whether the client does not keep up."""
         self._allowance: Allowance | None = None
@@ -102,21 +119,21 @@ class Relay:
     def client_gone(self) -> None:
         """Cancel the upstream, or read on if its provider wants that; it is billed either way."""
         self._client = None
-        if self._settled or self._begin_drain():
+        if self._stage is _SETTLED or self._begin_drain():
             return
         self._cancel()
         self._finish(Outcome.CLIENT_ABORTED)
 
     def on_deadline(self) -> None:
         """Give up reading on for nobody."""
-        if not self._settled and not self._waiting_for_count:
+        if self._stage is _OPEN:
             self._cancel()
             self._finish(Outcome.CLIENT_ABORTED)
 
     def pause(self) -> None:
         """Read no more from the provider: the client does not keep up."""
         self._stalled = True
-        if self._handle is not None and not self._settled:
+        if self._handle is not None and self._stage is not _SETTLED:
             self._handle.pause(self)
 
     def resume(self) -> None:
@@ -174,7 +191,7 @@ class Relay:
 
     def on_body(self, data: bytes) -> None:
         """Pass a piece of a stream on, or keep a piece of a whole answer."""
-        if self._settled or self._failure is not None or self._waiting_for_count:
+        if self._stage is not _OPEN:
             # A provider that goes on after its answer's end must not hold the connection.
             self._cancel()
             return
@@ -193,7 +210,7 @@ class Relay:
         unread, self._unread = self._unread + data, b""
         at = 0
         while at < len(unread) and not allowance.is_behind:
-            if self._settled or self._failure is not None or self._waiting_for_count:
+            if self._stage is not _OPEN:
                 return
             self._feed(decoder, unread[at : at + LIMITED_BYTES_AT_ONCE])
             at += LIMITED_BYTES_AT_ONCE
@@ -244,7 +261,7 @@ class Relay:
         """Finish a whole answer; for a stream that said so itself, nothing is left to do."""
         self._handle = None
         self._unread_end = True
-        if self._settled or self._failure is not None or self._waiting_for_count or self._unread:
+        if self._stage is not _OPEN or self._unread:
             return
         if self._exchange.decoder is None:
             self._answer(b"".join(self._body))
@@ -257,7 +274,7 @@ class Relay:
     def on_failure(self, error: KoradError) -> None:
         """No (complete) answer will come."""
         self._handle = None
-        if not self._settled and not self._waiting_for_count:
+        if self._stage is _OPEN:
             self._fail(error)
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
@@ -276,7 +293,7 @@ class Relay:
 
     def _looked_up(self, stored: StoredAnswer | None) -> None:
         """Go on with what the response cache has."""
-        if self._settled:
+        if self._stage is _SETTLED:
             return
         if stored is None:
             self._attempt(self._optimize)
@@ -293,7 +310,7 @@ class Relay:
 
     def _optimized(self, raised: BaseException | None) -> None:
         """Go on with a prompt that was made smaller in a thread."""
-        if self._settled:
+        if self._stage is _SETTLED:
             return
         if raised is not None:
             self._bug(raised)
@@ -324,7 +341,7 @@ class Relay:
         """Send the request upstream, and count for the answer's head meanwhile."""
         exchange = self._exchange
         handle = self._shell.pool.send(call, self)
-        if not self._settled:
+        if self._stage is not _SETTLED:
             self._handle = handle
             if exchange.counted_prompt is not None:
                 self._note_prompt()
@@ -341,7 +358,7 @@ class Relay:
             return
 
         def counted(raised: BaseException | None) -> None:
-            if self._settled:
+            if self._stage is _SETTLED:
                 return
             if raised is not None:
                 self._bug(raised)
@@ -373,7 +390,7 @@ class Relay:
         self, call: UpstreamCall, allowance: Allowance, refusal: KoradError | None
     ) -> None:
         """Send what the key's limits allow, or answer why not."""
-        if self._settled:
+        if self._stage is _SETTLED:
             allowance.cancel()  # the client did not wait; the event may have been before the hold
         elif refusal is not None:
             self._refuse(refusal, Outcome.REFUSED)
@@ -518,7 +535,7 @@ class Relay:
         if exchange.is_quick_to_count:
             exchange.count_prompt()
             self._note_prompt()
-        elif not self._settled:
+        elif self._stage is not _SETTLED:
             self._shell.offload(exchange.count_prompt, self._prompt_counted)
 
     def _prompt_counted(self, raised: BaseException | None) -> None:
@@ -526,7 +543,7 @@ class Relay:
             self._bug(raised)
             return
         self._note_prompt()
-        if self._settled or self._waiting_for_count:
+        if self._stage is not _OPEN:
             return
         if self._exchange.decoder is not None and not self._head_sent:
             waits = self._exchange.destination.codec.head_after_first_event  # type: ignore[union-attr]
@@ -557,7 +574,7 @@ class Relay:
 
     def _finish(self, outcome: Outcome) -> None:
         """Count what must be counted, then write the end and settle."""
-        if self._settled or self._waiting_for_count:
+        if self._stage is not _OPEN:
             return
         exchange = self._exchange
         if outcome is Outcome.CLIENT_ABORTED and exchange.decoder is not None:
@@ -569,12 +586,13 @@ class Relay:
             exchange.count()
             self._write_end(outcome)
         else:
-            self._waiting_for_count = True
+            self._stage = _COUNTING
             work = exchange.count if exchange.needs_count else exchange.count_prompt
             self._shell.offload(work, lambda raised: self._counted(raised, outcome))
 
     def _counted(self, raised: BaseException | None, outcome: Outcome) -> None:
-        self._waiting_for_count = False
+        if self._stage is _SETTLED:
+            return  # an earlier count of this very answer failed
         if raised is not None:
             self._bug(raised)
         else:
@@ -607,7 +625,7 @@ class Relay:
 
     def _refuse(self, error: KoradError, outcome: Outcome) -> None:
         """Answer with an error; no byte of an answer has been sent."""
-        if self._settled:
+        if self._stage is _SETTLED:
             return
         last = b""
         if self._client is None:
@@ -626,13 +644,13 @@ class Relay:
         self._close = True
         if not self._head_sent:
             self._refuse(error, Outcome.UPSTREAM_FAILED)
-        elif not self._settled:
+        elif self._stage is not _SETTLED:
             # The stream has begun and cannot be finished honestly: cut it.
             self._settle(Outcome.UPSTREAM_FAILED)
 
     def _settle(self, outcome: Outcome, last: bytes = b"") -> None:
         """End the exchange: write down what is owed, and only then pass the last bytes on."""
-        self._settled = True
+        self._stage = _SETTLED
         shell, client, exchange = self._shell, self._client, self._exchange
         now_ns = monotonic_ns()
         record = exchange.settle(outcome, now_ns)

@@ -20,6 +20,7 @@ class Loop:
         self.timers = []
         self.soon = []
         self.read = lambda: None
+        self.lags_us = []
 
     def time(self):
         return self.now
@@ -61,7 +62,7 @@ def started():
     loop = Loop()
     wheel = DeadlineWheel(loop)
     ticks = []
-    wheel.start(lambda: ticks.append(wheel.now))
+    wheel.start(lambda: ticks.append(wheel.now), loop.lags_us.append)
     return loop, wheel, ticks
 
 
@@ -135,6 +136,15 @@ def test_each_tick_renews_the_clock_before_it_is_announced():
 
     assert ticks == [0.1, 0.2]
     assert wheel.now == 0.2
+
+
+def test_each_tick_tells_how_late_it_is():
+    loop, _, _ = started()
+    loop.turn(1)
+    loop.now += 0.25  # a long turn of the loop, before the timer could run
+    loop.turn(2)
+
+    assert [0, 250_000, 0] == loop.lags_us
 
 
 def test_a_stopped_wheel_has_no_timer():

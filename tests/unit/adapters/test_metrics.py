@@ -142,6 +142,18 @@ def test_a_page_full_of_bytes_takes_no_further_name(monkeypatch):
     assert "korad_small_total" in samples(worker.render())
 
 
+def test_the_lag_of_the_loop_is_a_histogram_of_its_own(pages):
+    worker = Metrics(pages, 0)
+    for lag_us in (0, 1_000, 4_000, 5_000_000):
+        worker.own.note_lag(lag_us)
+    found = samples(worker.render())
+
+    told = [found[f'korad_loop_lag_seconds_bucket{{le="{le}"}}'] for le in ("0.001", "0.005", "1")]
+    assert ["2", "3", "3"] == told
+    assert found["korad_loop_lag_seconds_count"] == "4"
+    assert found["korad_loop_lag_seconds_sum"] == "5.005000"
+
+
 def test_a_gauge_is_set(pages):
     worker = Metrics(pages, 0)
     worker.own.set("korad_inflight", 5)
