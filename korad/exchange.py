@@ -23,13 +23,13 @@ from korad.domain.chat import ChatRequest
 from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
 from korad.domain.identity import VirtualKey
 from korad.domain.limits import HoldRequest
-from korad.domain.money import Charge, divide_half_even
+from korad.domain.money import Charge
 from korad.domain.usage import Usage, UsageSource
 from korad.errors import ExchangeStateError, KoradError
 from korad.metering import settle_usage, tokens_so_far
 from korad.optimizer import LEVELS, PASSTHROUGH, Draft, OptimizedPrompt
 from korad.optimizer.chain import INLINE_KNOWN_BYTES_MAX
-from korad.optimizer.tokens import INLINE_BYTES_MAX, is_quick_to_count
+from korad.optimizer.tokens import INLINE_BYTES_MAX, PromptCount, is_quick_to_count
 from korad.providers.base import StreamDecoder
 from korad.response_cache import Recording, cache_key, takes_part
 from korad.rooms import Destination, Rooms
@@ -68,13 +68,14 @@ class Exchange:
     """
 
     __slots__ = (
-        "_adjusted_line", "_body", "_charge", "_counted_completion", "_counted_sent",
-        "_counts_deltas", "_draft", "_ended_ns", "_error_code", "_final", "_first_byte_ns", "_head",
-        "_optimized", "_optimized_tokens", "_original_tokens", "_realized_nano_usd", "_reported",
-        "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns", "_state", "_stored", "_text",
-        "_upstream_headers", "_upstream_request_id", "_usage", "counted_original", "counted_prompt",
-        "decoder", "deltas_are_tokens", "destination", "key", "level", "margin_bp", "recording",
-        "request", "request_id", "sent_request", "started_ms", "status", "wants_stream",
+        "_adjusted_line", "_body", "_charge", "_counted_completion", "_counted_received",
+        "_counted_sent", "_counts_deltas", "_draft", "_ended_ns", "_error_code", "_final",
+        "_first_byte_ns", "_head", "_optimized", "_optimized_tokens", "_original_tokens",
+        "_realized_nano_usd", "_reported", "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns",
+        "_state", "_stored", "_text", "_upstream_headers", "_upstream_request_id", "_usage",
+        "counted_original", "counted_prompt", "decoder", "deltas_are_tokens", "destination", "key",
+        "level", "margin_bp", "recording", "request", "request_id", "sent_request", "started_ms",
+        "status", "wants_stream",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0915 - all that an exchange comes to know
@@ -118,7 +119,9 @@ class Exchange:
 
         # figures
         self.counted_prompt: int | None = None
-        self._counted_sent = 0
+        self._counted_sent: PromptCount | None = None
+        """korad's own count of what went upstream, in its own tokens."""
+        self._counted_received: PromptCount | None = None
         self.counted_original = 0
         self._counted_completion = 0
         self._counts_deltas = False
@@ -394,11 +397,12 @@ class Exchange:
         """Count the prompt as it came and as it went upstream; CPU that grows with its size."""
         assert self.request is not None
         count = self._rooms.counter.count_prompt
-        sent = self._counted_sent = count(self.sent_request)
-        self.counted_original = self._scaled(
-            sent if self._optimized is None else count(self.request)
-        )
-        self.counted_prompt = self._scaled(sent)
+        sent = received = self._counted_sent = count(self.sent_request)
+        if self._optimized is not None:
+            received = count(self.request)
+        self._counted_received = received
+        self.counted_original = self._scaled(received.text) + received.wrapping
+        self.counted_prompt = self._scaled(sent.text) + sent.wrapping
 
     def count(self) -> None:
         """Count what the provider did not report; CPU that grows with the text."""
@@ -603,9 +607,9 @@ class Exchange:
         charge = self._charge = rate(usage, self.destination.price, self.margin_bp)
         if self._optimized_tokens is None or usage is reported:
             # A stream's head told korad's own count; the record tells what the provider billed.
-            self._note_prompt(usage.prompt_tokens)
             if usage is reported:
                 self._learn(usage)
+            self._note_prompt(usage.prompt_tokens)
         if self._optimized is not None:
             assert self._original_tokens is not None
             self._realized_nano_usd = realized_savings_nano_usd(
@@ -628,18 +632,26 @@ class Exchange:
             self._rooms.deltas.learn(model, self.decoder.deltas, usage)
         if self.key is not None and self.key.limits:
             self._rooms.completion_sizes.note(model, usage.completion_tokens)
-        if counted:
-            tokens = destination.codec.scale_tokens(counted, destination.target)
-            self._rooms.calibration.learn(model, tokens, usage.prompt_tokens)
+        if counted is not None:
+            self._rooms.calibration.learn(model, self._of_family(counted), usage.prompt_tokens)
 
     def _note_prompt(self, tokens: int) -> None:
         """Take how many tokens went upstream; the original has as many more as korad counts."""
-        assert self.destination is not None
+        destination, sent, received = self.destination, self._counted_sent, self._counted_received
+        assert destination is not None
         self._optimized_tokens = self._original_tokens = tokens
-        if self._optimized is not None and self.counted_prompt:
-            original = divide_half_even(tokens * self.counted_original, self.counted_prompt)
-            self._original_tokens = original
-            self._savings_nano_usd = savings_nano_usd(original, tokens, self.destination.price)
+        if self._optimized is not None and sent is not None and received is not None:
+            sent, received = self._of_family(sent), self._of_family(received)
+            original = self._original_tokens = tokens + self._rooms.calibration.scale_left_out(
+                destination.target.model, received.text - sent.text, sent, tokens
+            )
+            self._savings_nano_usd = savings_nano_usd(original, tokens, destination.price)
+
+    def _of_family(self, count: PromptCount) -> PromptCount:
+        """Return a count in the tokens of the model's family."""
+        assert self.destination is not None
+        text = self.destination.codec.scale_tokens(count.text, self.destination.target)
+        return PromptCount(text, count.messages)
 
     def _overhead_us(self, now_ns: int) -> int | None:
         if self.decoder is not None or not self._sent_ns or not self._ended_ns:

@@ -66,8 +66,8 @@ class Evaluation:
         last: Turn | None = None
         for turn in self._turns(conversation):
             family.requests += 1
-            family.tokens_before += self._counter.count_prompt(turn.request)
-            family.tokens_after += self._counter.count_prompt(turn.plain)
+            family.tokens_before += self._counter.count_prompt(turn.request).tokens
+            family.tokens_after += self._counter.count_prompt(turn.plain).tokens
             after = _decoded(turn.plain)
             self._check(conversation, turn, last, after)
             if LEVELS.index(self._level) <= MEDIUM or "medium_only" not in conversation.flags:
@@ -121,7 +121,9 @@ class Evaluation:
         family = self._families[conversation.group]
         found = list(findings(conversation, turn.before, after, self._level))
         found += mark_findings(turn.before, _decoded(turn.marked))
-        tokens, sent = (self._counter.count_prompt(one) for one in (turn.request, turn.plain))
+        tokens, sent = (
+            self._counter.count_prompt(one).tokens for one in (turn.request, turn.plain)
+        )
         if sent > tokens:
             found.append(("more_tokens", f"{tokens} -> {sent}"))
         if last is not None:

@@ -55,7 +55,7 @@ def account(
 
     A transform's figures are what it adds to those before it, so they sum up to the whole.
     """
-    original = counter.count_prompt(request)
+    original = counter.count_prompt(request).tokens
     steps: list[Step] = []
     tokens = original
     for given_name, chain in _growing_chains(counter):
@@ -63,7 +63,7 @@ def account(
         name = given_name
         if optimized is not None and not name:
             name = optimized.strategy.rpartition(" (")[0]
-        after = original if optimized is None else counter.count_prompt(optimized.request)
+        after = original if optimized is None else counter.count_prompt(optimized.request).tokens
         if after != tokens:
             steps.append(Step(name=name, tokens_before=tokens, tokens_after=after))
         tokens = after
@@ -75,7 +75,7 @@ def account(
         steps=steps,
         changes=_changes(request, sent),
         original_tokens=original,
-        optimized_tokens=counter.count_prompt(sent),
+        optimized_tokens=counter.count_prompt(sent).tokens,
     )
 
 

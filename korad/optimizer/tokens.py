@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -34,6 +34,24 @@ _TOKENS_PER_FILE = 200
 Encode = Callable[[str], Sequence[int]]
 
 
+class PromptCount(NamedTuple):
+    """The tokens of a prompt: of its texts, and of what its messages are wrapped in."""
+
+    text: int
+    """Images and files among them."""
+    messages: int
+
+    @property
+    def wrapping(self) -> int:
+        """The tokens that the form of a prompt takes."""
+        return _TOKENS_PER_MESSAGE * self.messages + _TOKENS_PER_REPLY
+
+    @property
+    def tokens(self) -> int:
+        """All of them."""
+        return self.text + self.wrapping
+
+
 class TokenCounter:
     """Count by an encoding; safe to call from several threads."""
 
@@ -50,9 +68,9 @@ class TokenCounter:
         starts = range(0, len(text), PIECE_CHARS_MAX)
         return sum(len(self._encode(text[at : at + PIECE_CHARS_MAX])) for at in starts)
 
-    def count_prompt(self, request: ChatRequest) -> int:
+    def count_prompt(self, request: ChatRequest) -> PromptCount:
         """Return the tokens of messages and tools, by OpenAI's rule; about 6 ms per 200 KB."""
-        total = _TOKENS_PER_REPLY
+        total = 0
         messages = msgspec.json.decode(request.members["messages"], type=list[msgspec.Raw])
         for message in messages:
             total += self._cached(bytes(message), self._count_message)
@@ -60,7 +78,7 @@ class TokenCounter:
             raw = request.members.get(member)
             if raw is not None:
                 total += self._cached(bytes(raw), self._count_json)
-        return total
+        return PromptCount(total, len(messages))
 
     def _cached(self, raw: bytes, count: Callable[[bytes], int]) -> int:
         digest = blake2b(raw, digest_size=16).digest()
@@ -78,10 +96,10 @@ class TokenCounter:
             message = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError):
             # Valid JSON that is no value of Python's (1e999, a very deep one): count its text.
-            return _TOKENS_PER_MESSAGE + self.count_text(raw.decode("utf-8", "replace"))
+            return self.count_text(raw.decode("utf-8", "replace"))
         if not isinstance(message, dict):
-            return _TOKENS_PER_MESSAGE
-        total = _TOKENS_PER_MESSAGE + self._count_content(message.get("content"))
+            return 0
+        total = self._count_content(message.get("content"))
         for member in ("name", "refusal", "reasoning_content"):
             if isinstance(text := message.get(member), str):
                 total += self.count_text(text)

@@ -375,6 +375,35 @@ def test_what_is_not_whole_or_too_long_is_not_stored(body):
     assert stored_by(exchange) is None
 
 
+@pytest.mark.parametrize("per_message", [3, 4, 5])
+def test_the_tokens_before_hold_what_was_left_out_whatever_a_provider_wraps_messages_in(
+    per_message,
+):
+    loose = msgspec.json.format(msgspec.json.encode([{"id": n, "on": n} for n in range(400)]))
+    call = {"id": "c", "type": "function", "function": {"name": "get", "arguments": "{}"}}
+    talk = [
+        *({"role": role, "content": "ok"} for _ in range(40) for role in ("user", "assistant")),
+        {"role": "user", "content": "get it"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": loose.decode()},
+    ]
+    exchange = admitted(body=a_body(messages=talk))
+    exchange.optimize()
+    exchange.dispatch()
+    exchange.count_prompt()
+    before, after = exchange._counted_received, exchange._counted_sent
+    reported = after.text + per_message * after.messages + 3
+    exchange.begin(200, b"", None, NS)
+    exchange.read(ANSWER.replace(b'prompt_tokens":10', b'prompt_tokens":%d' % reported), NS)
+    exchange.answer(b"")
+    record = exchange.settle(Outcome.COMPLETED, NS)
+
+    assert before.text > 1.5 * after.text
+    original = before.text + per_message * before.messages + 3
+    assert reported == record.optimized_tokens
+    assert original == record.original_tokens
+
+
 @pytest.mark.parametrize("end", [b"data: [DONE]\n\n", b""])
 def test_only_a_finished_stream_is_stored(end):
     exchange = admitted(a_head(cache=True), a_body(stream=True))

@@ -32,14 +32,33 @@ _MARKED = re.compile(
     r"(?:^|\n)[ \t*#]{0,8}(?:user )?(?:question|query|q)\*{0,3}:[ \t*]{0,8}\n?([^\n]+)",
     re.IGNORECASE,
 )
+_TASKS = (
+    "sort|(?<!in )order|arrange|organi[sz]e|group|cluster|categori[sz]e|tabulate|aggregate"
+    "|consolidate|merge|combine|compare|contrast|convert|turn|translate|label|tag|annotate|score|grade|rate|evaluate"
+    "|assess|review|reply|respond|answer|write|draft|make|create|build|generate|produce|prepare"
+    "|show|list|name|find|extract|give|count|compute|calculate|identify|check"
+)
+_ALL = (
+    "all|each|every|these|those|them|tous|toutes|chaque|ces|alle[nrs]?|jede[nrs]?|diese[nrs]?"
+    "|todos|todas|cada|estos|estas|tutti|tutte|ogni|questi|queste"
+)
 _WANTS_ALL = re.compile(
-    r"\b(?:summari[sz]\w*|summary|overview|re-?rank\w*|rank (?:the|these|them|each|all)|proofread"
+    # An order that is about the whole list: by its verb, its object or the form it asks for.
+    r"(?:^|[\n.!:;,] *)(?:please |now |then |and |can you |could you )?"
+    r"(?:sort|arrange|organi[sz]e|group|cluster|categori[sz]e|tabulate|aggregate|consolidate|merge"
+    r"|compare|contrast|convert)\b"
+    rf"|\b(?:{_TASKS})\b[^.?!\n]{{0,80}}? (?:{_ALL})\b(?! time)"
+    r"|\b(?:an?|as|into) (?:\w+ ){0,2}(?:table|csv|json|spreadsheet|timeline|bullet points)\b"
+    r"|\b(?:total|combined|average|mean|median|sum) (?:\w+ ){0,3}(?:of|for|across|over)"
+    rf" (?:the|{_ALL})\b"
+    r"|\b(?:r[eé]sume\w*|zusammenfass\w*|zusammen\b|riassum\w*|traduis|traduce|traduci|übersetze)"
+    r"|\b(?:summari[sz]\w*|summary|overview|re-?rank\w*|rank (?:the|these|them|each|all)|proofread"
     r"|translate (?:the|this|these|it|them|each|all)|rewrite|rephrase|classify|deduplicate|outline"
     r"|key points|main themes?|contradict\w*"
-    r"|(?:list|name|find|extract|give|count)(?: me)? (?:all|every|each)"
     r"|(?:each|every|all)(?: of)?(?: the| these)?"
     r" (?:documents?|passages?|sources?|results?|snippets?|excerpts?)"
-    r"|how many (?:of (?:the|these) )?(?:documents|passages|sources|results|snippets|excerpts))\b",
+    r"|how many (?:of (?:the|these|those|them)\b"
+    r"|(?:documents|passages|sources|results|snippets|excerpts)))\b",
     re.IGNORECASE,
 )
 """Questions that no part of the list may be missing for."""

@@ -98,6 +98,15 @@ def test_the_second_hop_is_kept_though_it_shares_no_word_with_the_question(level
         "How many documents are there?",
         "For each document, say what it is about.",
         "List all the captains.",
+        "Sort the ships by length.",
+        "Please group the harbours by country.",
+        "Give me a table of all ferries.",
+        "Write a reply to each captain.",
+        "Convert this to a JSON array with captain and ship.",
+        "What is the total weight of the cargoes?",
+        "How many of them are at sea?",
+        "Résume ces documents.",
+        "Fasse die Texte zusammen.",
         "",
         "what is it?",
     ],
@@ -107,6 +116,21 @@ def test_questions_about_the_whole_list_leave_it_alone(question: str) -> None:
     block = Block(text=text, role=TOOL, level=EXTREME, question=question)
 
     assert SELECTION.apply(block) is text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is Captain Menk's all time best at the lighthouse?",
+        "In the periodic table, what does the lighthouse stand for?",
+        "Who was asked to write the lighthouse song?",
+    ],
+)
+def test_questions_about_one_thing_leave_passages_out(question: str) -> None:
+    text = listed("Document [{n}] {text}", [*passages(), "A lighthouse stands on the hill."])
+    block = Block(text=text, role=TOOL, level=EXTREME, question=question)
+
+    assert len(SELECTION.apply(block)) < len(text)
 
 
 def _dialogue() -> str:
