@@ -71,22 +71,26 @@ class RedisClient:
 class RedisServer:
     """One data folder and the server that runs on it, one start after another."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(
+        self, folder: Path, port: int, *options: str, binary: str | None = None, file: str = ""
+    ) -> None:
+        """`options` are further words for the command line, `file` the text of its settings."""
         self.folder = folder
         self.port = port
+        self._options = options
+        self._binary = binary
+        self._file = file
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
         """Start it as korad starts its own: everything in an append-only file."""
-        binary = shutil.which("redis-server") or shutil.which("valkey-server")
+        binary = self._binary or shutil.which("redis-server") or shutil.which("valkey-server")
         if binary is None:
             raise SkippedError("no redis-server is installed")
-        options = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
-        address = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder))
         with (self.folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
-                [binary, *address, *options, "--maxmemory-policy", "noeviction"],
+                [binary, *self._words()],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -96,6 +100,16 @@ class RedisServer:
             if time.monotonic() > deadline:
                 raise TimeoutError("redis-server does not answer")
             time.sleep(0.02)
+
+    def _words(self) -> tuple[str, ...]:
+        address = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder))
+        if self._file:
+            path = self.folder / "redis.conf"
+            if not path.exists():  # a sentinel writes into its own
+                path.write_text(self._file)
+            return (str(path), *address, *self._options)
+        kept = ("--appendonly", "yes", "--appendfsync", "everysec", "--save", "")
+        return (*address, *kept, "--maxmemory-policy", "noeviction", *self._options)
 
     def _answers(self) -> bool:
         try:
@@ -113,6 +127,11 @@ class RedisServer:
     def client(self) -> RedisClient:
         """Return a new connection."""
         return RedisClient(port=self.port)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal; wait for its end where the signal ends it."""

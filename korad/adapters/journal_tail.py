@@ -105,9 +105,9 @@ class Tail:
     def fall_in_step(self) -> None:
         """Go back to what Redis has not taken, if it was read before; skip what it has."""
         if self._behind or self.waiting or not self.is_in_step:
-            self.waiting = []
             self.close()
-            self._segment, self._at, self.done = 0, 0, False
+            self._go_back()
+            self.waiting, self._at, self.done = [], 0, False
             self._holes.clear()
         self._read_to = dict(self._applied)
         self._behind, self.is_in_step = False, True
@@ -159,6 +159,20 @@ class Tail:
             self._descriptor = -1
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
+
+    def _go_back(self) -> None:
+        """Go before the first segment with more than Redis has: an hour of them may be kept."""
+        before, whole_to = 0, dict[int, int]()
+        # Of a damaged journal a later segment may heal what an earlier one lacks.
+        for path, last_in in self._last_in.items() if self.damaged is None else ():
+            number = int(path.name[10:18])
+            if number >= self._segment or any(
+                last > self._applied.get(shard, 0) for shard, last in last_in.items()
+            ):
+                break
+            before = number
+            whole_to |= last_in
+        self._segment, self._whole_to = before, whole_to
 
     def _open_next(self) -> bool:
         """Open the first segment after the present one."""

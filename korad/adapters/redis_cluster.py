@@ -21,6 +21,9 @@ SLOTS = 16_384
 REDIRECTIONS_MAX = 3
 REFRESH_EVERY_S = 1.0
 """While a link is down its node's slots may move without a word: the map is asked for again."""
+TRY_AGAIN_S = 0.01
+TRY_AGAIN_FOR_S = 1.0
+"""How long a command without a deadline waits for a slot that is on its way to another node."""
 _DEADLINE_S_LEAST = 0.001
 
 
@@ -110,18 +113,20 @@ class ClusterLinks:
         self, parts: Sequence[bytes], then: Then, key: bytes | None, deadline_s: float | None
     ) -> None:
         """Send a command where `key` is; without one, to any node."""
+        _Errand(self, parts, then, key, deadline_s).begin()
+
+    def refuse(self, then: Then) -> None:
+        """Tell that no node is known for a command's key."""
+        self._counters.refused += 1
+        error = NotConnectedError(f"no node of the Redis cluster has the key: {self.trouble}")
+        asyncio.get_running_loop().call_soon(then, error)
+
+    def link_of(self, key: bytes | None) -> Link | None:
+        """Return the link to the node of `key`; without one, to any node."""
         if key is None:
-            link = next((link for link in self._links.values() if link.connected), None)
-        else:
-            target = self._slots[key_slot(key)]
-            link = None if target is None else self._links.get(target)
-        if link is None:
-            self._counters.refused += 1
-            error = NotConnectedError(f"no node of the Redis cluster has the key: {self.trouble}")
-            asyncio.get_running_loop().call_soon(then, error)
-            return
-        end_ns = None if deadline_s is None else monotonic_ns() + int(deadline_s * NS_PER_S)
-        _Errand(self, parts, then, end_ns).send(link, deadline_s)
+            return next((link for link in self._links.values() if link.connected), None)
+        target = self._slots[key_slot(key)]
+        return None if target is None else self._links.get(target)
 
     def follow(self, error: str, answered_by: Link) -> Link:
         """Return the link that a MOVED or ASK points to, made if it is new."""
@@ -196,35 +201,60 @@ class ClusterLinks:
 
 
 class _Errand:
-    """A command on its way through a cluster, redirected a few times at most."""
+    """A command on its way through a cluster, redirected a few times at most.
+
+    While some of its keys are at the old node and some at the new one no node runs it (TRYAGAIN).
+    """
 
     def __init__(
-        self, links: ClusterLinks, parts: Sequence[bytes], then: Then, end_ns: int | None
+        self,
+        links: ClusterLinks,
+        parts: Sequence[bytes],
+        then: Then,
+        key: bytes | None,
+        deadline_s: float | None,
     ) -> None:
         self._links = links
         self._parts = parts
         self._then = then
-        self._end_ns = end_ns
+        self._key = key
+        self._has_deadline = deadline_s is not None
+        wait_s = TRY_AGAIN_FOR_S if deadline_s is None else deadline_s
+        self._end_ns = monotonic_ns() + int(wait_s * NS_PER_S)
         self._left = REDIRECTIONS_MAX
         self._link: Link | None = None
 
-    def send(self, link: Link, deadline_s: float | None) -> None:
+    def begin(self) -> None:
+        """Send it where its key is, as far as known."""
+        link = self._links.link_of(self._key)
+        if link is None:
+            self._links.refuse(self._then)
+        else:
+            self._send(link, self._left_s())
+
+    def _send(self, link: Link, deadline_s: float | None) -> None:
         self._link = link
         link.execute(self._parts, self._take, deadline_s)
+
+    def _left_s(self) -> float | None:
+        if not self._has_deadline:
+            return None
+        return max((self._end_ns - monotonic_ns()) / NS_PER_S, _DEADLINE_S_LEAST)
 
     def _take(self, reply: object) -> None:
         error = str(reply) if isinstance(reply, ReplyError) else ""
         if error.startswith(("CLUSTERDOWN", "MASTERDOWN")):
             self._links.refresh()
+        if error.startswith("TRYAGAIN") and monotonic_ns() < self._end_ns:
+            self._left = REDIRECTIONS_MAX
+            asyncio.get_running_loop().call_later(TRY_AGAIN_S, self.begin)
+            return
         if self._link is None or not self._left or not error.startswith(("MOVED ", "ASK ")):
             self._then(reply)
             return
         self._left -= 1
-        link = self._links.follow(error, self._link)
-        deadline_s = None
-        if self._end_ns is not None:
-            deadline_s = max((self._end_ns - monotonic_ns()) / NS_PER_S, _DEADLINE_S_LEAST)
+        link, deadline_s = self._links.follow(error, self._link), self._left_s()
         if error.startswith("ASK "):
             # Holds for the next command of the connection, which is ours: both go out together.
             link.execute((b"ASKING",), lambda _reply: None, deadline_s)
-        self.send(link, deadline_s)
+        self._send(link, deadline_s)

@@ -6,34 +6,46 @@ Not for the request path: an awaited command costs 50 to 180 us; see `redis_pipe
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterError,
     ConnectionError as RedisConnectionError,
     NoPermissionError,
     NoScriptError,
     RedisClusterException,
+    RedisError,
     TimeoutError as RedisTimeoutError,
 )
 
 from korad.adapters.redis_scripts import Script, load_script
 from korad.adapters.redis_url import RedisAddress, RedisKind
+from korad.clock import monotonic_ns
 
+LOOK_NS = 2_000_000_000
+"""How often sentinels are asked whether the master is another by now."""
 TIMEOUT_S = 5.0
 """For a reply. A command that blocks must block for less."""
 CONNECT_TIMEOUT_S = 3.0
 HEALTH_CHECK_INTERVAL_S = 30.0
 
-UNAVAILABLE = (RedisConnectionError, RedisTimeoutError, RedisClusterException, OSError)
+UNAVAILABLE = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    RedisClusterException,
+    ClusterError,
+    OSError,
+)
 """What redis-py raises where there is no reply; a `pipeline()` of the client raises these.
 `RedisUnavailableError`, which all else raises, is one of them."""
 
@@ -42,21 +54,54 @@ class RedisUnavailableError(RedisConnectionError):
     """There was no reply: the message says where and why. The command may have run."""
 
 
+class RedisRefusedError(RedisUnavailableError):
+    """Redis answers and lets nobody in with this user and password."""
+
+
 class _Single(Redis):
     """A server, a unix socket or a sentinels' master."""
 
     where = "Redis"
     sentinels: Sentinel | None = None
+    _looked_ns = 0
+    _looking: asyncio.Task[None] | None = None
+    _master: tuple[str, int] | None = None
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Return the reply. Raises RedisUnavailableError, or ResponseError for Redis' own."""
+        if self.sentinels is not None:
+            self._look()
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except UNAVAILABLE as error:
             raise _told(error, self.where) from error
 
+    def _look(self) -> None:
+        """Ask the sentinels now and then, beside the commands, whether the master is another."""
+        now_ns = monotonic_ns()
+        if now_ns - self._looked_ns < LOOK_NS or (self._looking and not self._looking.done()):
+            return
+        self._looked_ns = now_ns
+        self._looking = asyncio.get_running_loop().create_task(self._follow_master())
+
+    async def _follow_master(self) -> None:
+        """Leave a former master: it may go on as one for seconds, and what it takes is lost.
+
+        redis-py would leave it with idle connections only, and ask two servers in turn.
+        """
+        pool = cast("SentinelConnectionPool", self.connection_pool)
+        with contextlib.suppress(RedisError, OSError):
+            master = await pool.get_master_address()  # type: ignore[no-untyped-call]
+            if self._master not in {None, master}:
+                await pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+                await pool.disconnect(inuse_connections=False)
+            self._master = master
+
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - redis-py's
         """Close all connections, those to the sentinels too."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await super().aclose(close_connection_pool)
         if self.sentinels is not None:
             await self.sentinels.aclose()
@@ -158,10 +203,14 @@ def _told(error: BaseException, where: str) -> RedisUnavailableError:
         return error
     # redis-py tells most troubles of a connection as its ConnectionError, the reason behind it.
     reason = error.__cause__ or error
+    kind = RedisUnavailableError
     if isinstance(reason, AuthenticationError):
+        kind = RedisRefusedError
         advice = "check the user and password of the Redis URL"
     elif isinstance(reason, BusyLoadingError):
         advice = "it is reading its data from the disk; try again in a moment"
+    elif isinstance(error, ClusterError):
+        advice = "a part of it is not served, or on its way to another node; try again in a moment"
     elif isinstance(error, RedisTimeoutError):
         advice = "it is overloaded, stopped or behind a firewall"
     else:
@@ -169,7 +218,7 @@ def _told(error: BaseException, where: str) -> RedisUnavailableError:
     cause = str(error) or type(error).__name__
     if isinstance(error, MasterNotFoundError):
         cause = cause.partition(" : ")[0]  # behind it: every setting of the sentinels' clients
-    return RedisUnavailableError(f"cannot use Redis at {where}: {advice} ({cause})")
+    return kind(f"cannot use Redis at {where}: {advice} ({cause})")
 
 
 class Scripts:

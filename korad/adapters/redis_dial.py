@@ -7,6 +7,8 @@ it keep working.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -40,6 +42,10 @@ class Target(NamedTuple):
         return self.path or f"{self.host}:{self.port}"
 
 
+SENTINEL_TIMEOUT_S = 0.5
+"""A sentinel that is gone must not use up the time in which the others could answer."""
+
+
 class NoMasterError(PipelineError):
     """No sentinel named a master, or what they named is none."""
 
@@ -52,6 +58,8 @@ class Dial:
         self._tls = None if address.tls is None else tls_context(address.tls)
         self._stall_s = stall_s
         self._sentinels = list(address.hosts)
+        self.may_move = address.kind is RedisKind.SENTINEL
+        """Whether the server to connect to may become another while the connection stands."""
 
     async def find(self) -> Target:
         """Return the server to connect to now. Raises what `describe` takes."""
@@ -113,25 +121,48 @@ class Dial:
 
     async def _ask_sentinels(self) -> Target:
         """Return the master that the first sentinel to answer names; that one is asked first."""
-        service = (self._address.service or "").encode()
         failures = []
-        for host, port in tuple(self._sentinels):
-            sentinel = Target(host, port)
-            command = (b"SENTINEL", b"get-master-addr-by-name", service)
+        for sentinel in tuple(self._sentinels):
             try:
-                # A sentinel that is gone must not use up the time in which the others could answer.
-                async with asyncio.timeout(0.5):
-                    found = await self.ask(sentinel, *command, as_sentinel=True)
+                found = await self._ask_sentinel(sentinel)
             except CONNECT_ERRORS as error:
-                failures.append(f"{sentinel}: {describe(error)}")
+                failures.append(f"{Target(*sentinel)}: {describe(error)}")
                 continue
             if found is None:
-                failures.append(f"{sentinel}: knows no such service")
+                failures.append(f"{Target(*sentinel)}: knows no such service")
                 continue
-            self._sentinels.remove((host, port))
-            self._sentinels.insert(0, (host, port))
-            return Target(found[0].decode(), int(found[1]))
+            self._ask_first(sentinel)
+            return found
         raise NoMasterError(f"no sentinel names a master ({'; '.join(failures)})")
+
+    async def has_moved(self, target: Target) -> bool:
+        """Return whether most sentinels name one other server than `target` the master.
+
+        A master that was frozen or cut off goes on as one for seconds after another was promoted,
+        and what it takes then is lost.
+        """
+        votes: defaultdict[Target, list[tuple[str, int]]] = defaultdict(list)
+        for sentinel in tuple(self._sentinels):
+            with contextlib.suppress(*CONNECT_ERRORS):
+                found = await self._ask_sentinel(sentinel)
+                if found is not None:
+                    votes[found].append(sentinel)
+        for named, sentinels in votes.items():
+            if named != target and len(sentinels) > len(self._sentinels) // 2:
+                self._ask_first(sentinels[0])
+                return True
+        return False
+
+    async def _ask_sentinel(self, sentinel: tuple[str, int]) -> Target | None:
+        service = (self._address.service or "").encode()
+        command = (b"SENTINEL", b"get-master-addr-by-name", service)
+        async with asyncio.timeout(SENTINEL_TIMEOUT_S):
+            found = await self.ask(Target(*sentinel), *command, as_sentinel=True)
+        return None if found is None else Target(found[0].decode(), int(found[1]))
+
+    def _ask_first(self, sentinel: tuple[str, int]) -> None:
+        self._sentinels.remove(sentinel)
+        self._sentinels.insert(0, sentinel)
 
 
 async def _check_master(wire: RedisWire, target: Target) -> None:

@@ -7,13 +7,15 @@ now or (by a file in the state folder) before a restart, accepts no other, and n
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from redis.cluster import RedisCluster
 from redis.exceptions import (
     AuthenticationError,
     ConnectionError as RedisConnectionError,
@@ -41,6 +43,9 @@ GENERATION_FILE: Final = "keys.generation"
 _SCRIPT: Final = load_script("keys_commit")
 _TRIES_MAX: Final = 100
 _GENERATION_BYTES: Final = 8
+REPLICA_MS: Final = 1_000
+"""How long a change of keys waits for a replica to have it too."""
+_log = logging.getLogger("korad")
 
 _AWAY: Final = (
     RedisConnectionError,
@@ -185,6 +190,7 @@ class RedisKeyStore(VirtualKeys):
                         raise
                     continue  # it saw a part of another's change
                 if self._commit(meta, tables):
+                    self._wait_for_replica()
                     self._meta()
                     return result
         raise self._too_busy()
@@ -206,6 +212,28 @@ class RedisKeyStore(VirtualKeys):
         except NoScriptError:
             kept = self._client.execute_command("EVAL", _SCRIPT.text, *tail)
         return bool(kept)
+
+    def _wait_for_replica(self) -> None:
+        """Wait until one more server has the change: or a failover would bring a revoked key back.
+
+        The connection is the one that made it: nobody else has used it since.
+        """
+        client = self._client
+        there = {}
+        if isinstance(client, RedisCluster):
+            node = client.get_node_from_key(META)  # type: ignore[no-untyped-call]
+            there = {"target_nodes": node}
+        with suppress(RedisError, OSError):  # what was kept is kept; a user may not do either
+            role = client.execute_command("ROLE", **there)
+            replicas = len(role[2]) if role[0] == b"master" else 0
+            if replicas and not client.execute_command("WAIT", 1, REPLICA_MS, **there):
+                _log.warning(
+                    "the change of keys is in Redis at %s, but none of its %d replicas has "
+                    "confirmed it: should one of them take over now, it is undone. Look at the "
+                    "key again then",
+                    self._where,
+                    replicas,
+                )
 
     def _meta(self) -> _Meta:
         """Return generation and revision. Raises unless they follow those seen before."""

@@ -22,6 +22,8 @@ PAUSE_S_MOST = 1.0
 _STEADY_NS = 1_000_000_000
 """A connection that stood so long was a good one: the pauses begin anew."""
 _DOUBLINGS_MAX = 10
+LOOK_S = 2.0
+"""How often sentinels are asked whether the master is another by now."""
 _chance = random.Random()  # noqa: S311 - spreads load, keeps no secret
 
 
@@ -118,20 +120,20 @@ class Link:
         while True:
             try:
                 async with asyncio.timeout(self._limits.connect_timeout_s):
-                    await self._connect()
+                    target = await self._connect()
             except Exception as error:  # noqa: BLE001 - whatever answers there, it dials again
                 self.trouble = describe(error)
             else:
                 self._counters.reconnects += was_connected
                 was_connected = True
                 began_ns = monotonic_ns()
-                await self._wait_lost()
+                await self._wait_lost(target)
                 if monotonic_ns() - began_ns > _STEADY_NS:
                     failures = 0
             await asyncio.sleep(pause_s(failures))
             failures += 1
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> Target:
         target = await self._find()
         wire = await self._dial.connect(target, self._counters, self._lost)
         if wire.ended:
@@ -140,11 +142,17 @@ class Link:
         self._scripts.clear()
         self.trouble = None
         self._change.set()
+        return target
 
-    async def _wait_lost(self) -> None:
-        while self._wire is not None:
+    async def _wait_lost(self, target: Target) -> None:
+        while (wire := self._wire) is not None:
             self._change.clear()
-            await self._change.wait()
+            try:
+                async with asyncio.timeout(LOOK_S if self._dial.may_move else None):
+                    await self._change.wait()
+            except TimeoutError:
+                if await self._dial.has_moved(target):
+                    wire.end("the sentinels name another master")
 
     def _lost(self, reason: str) -> None:
         self._wire = None

@@ -20,12 +20,14 @@ from redis.exceptions import RedisError
 
 from korad.adapters.books_source import BooksSource, BooksUnreachableError
 from korad.adapters.generations import Generations
+from korad.adapters.hand_over import HandOver
 from korad.adapters.journal_gathering import gather
 from korad.adapters.journal_producers import find_producers
 from korad.adapters.journal_removal import Removal
 from korad.adapters.journal_tail import Tail
-from korad.adapters.redis_books import OtherShardsError, RedisBooks, Taken
-from korad.adapters.shipping_errors import MissingError, OutOfStepError
+from korad.adapters.outage import Outage
+from korad.adapters.redis_books import OtherShardsError, RedisBooks
+from korad.adapters.shipping_errors import MissingError
 from korad.billing.frames import Frame
 
 BATCH_FRAMES = 500
@@ -67,22 +69,28 @@ class Shipper:
         self._books = books
         self._machine = machine
         self._shards = range(shards)
-        self._now_ms = now_ms
         self._removal = Removal(source, keep_s=keep_s, now_ms=now_ms)
         self._generations = Generations(journal_dir.parent, books, source, now_ms)
         self._tails: dict[str, Tail] = {}
-        self._asked: set[tuple[str, int]] = set()
-        """Producers and shards of which events are missing, and the ledger was asked for them."""
-        self._stopping = asyncio.Event()
         self._counts = dict.fromkeys(COUNTED, 0)
-        self.redis_up = False
-        self.waiting_since_ms: int | None = None
-        """Since when there is something that could not be shipped."""
+        self._hand_over = HandOver(books, self._shards, self._counts)
+        self._stopping = asyncio.Event()
+        self._outage = Outage(self._shards, now_ms)
 
     @property
     def counts(self) -> dict[str, int]:
         """How often what has happened since the start."""
         return self._counts | {"rebuilds": self._generations.rebuilds}
+
+    @property
+    def redis_up(self) -> bool:
+        """Whether all of Redis took what it was given last."""
+        return self._outage.redis_up
+
+    @property
+    def waiting_since_ms(self) -> int | None:
+        """Return since when there is something that could not be shipped."""
+        return self._outage.waiting_since_ms
 
     @property
     def damaged(self) -> list[str]:
@@ -95,12 +103,13 @@ class Shipper:
         while not self._stopping.is_set():
             try:
                 await self._compare()
-                pause_s = BACKOFF_MIN_S
                 await self._ship_on()
+                self._outage.passed()
+                pause_s = BACKOFF_MIN_S
             except MissingError as error:
                 await self._recover(error)
             except TRY_AGAIN as error:
-                self._note_down(error)
+                self._outage.failed(error)
             await self._sleep(pause_s * _chance.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, BACKOFF_MAX_S)
 
@@ -119,10 +128,12 @@ class Shipper:
                     except MissingError as error:
                         await self._recover(error)
                     except TRY_AGAIN as error:
-                        self._note_down(error)
+                        self._outage.failed(error)
                         await asyncio.sleep(BACKOFF_MIN_S)
                     else:
-                        return True
+                        if not self._outage.left_out:
+                            return True
+                        await asyncio.sleep(BACKOFF_MIN_S)
         return False
 
     def stop(self) -> None:
@@ -179,81 +190,71 @@ class Shipper:
         return max((len(frames) for _, frames in read), default=0)
 
     async def _ship_frames(self, tail: Tail, frames: list[Frame]) -> None:
-        frames.sort(key=_by_shard)
         try:
-            for shard, batch in groupby(frames, key=_by_shard):
-                await self._ship_batch(tail, shard, list(batch))
+            await self._ship_shards(tail, sorted(frames, key=_by_shard))
         except BaseException:
             # Read, but not known to be taken: the next comparison goes back to them.
-            if self.waiting_since_ms is None:
-                self.waiting_since_ms = self._now_ms()
             tail.is_in_step = False
+            self._outage.waits()
             raise
-        self.waiting_since_ms = None
+        self._outage.shipped()
 
-    async def _ship_batch(self, tail: Tail, shard: int, batch: list[Frame]) -> None:
-        try:
-            await self._take(tail, shard, batch)
-        except ValueError as error:
-            # Intact, and no event that this version knows. What is before it still goes.
-            if len(batch) == 1:
-                _log.error("%s, shard %d: %s; what follows is not billed", tail.name, shard, error)
-                tail.block(shard, f"{tail.name}, number {batch[0].number}: {error}")
-                return
-            for at, frame in enumerate(batch):
-                await self._ship_batch(tail, shard, batch[at : at + 1])
-                if tail.taken(shard) < frame.number:
-                    return
-
-    async def _take(self, tail: Tail, shard: int, batch: list[Frame]) -> None:
-        if shard not in self._shards:
-            raise ValueError(f"there is no shard {shard}: redis.shards is {len(self._shards)}")
-        while batch:
-            if batch[0].number > tail.taken(shard) + 1:
-                raise MissingError(tail, shard, batch[0].number)
-            reply = await self._books.take(tail.name, shard, batch)
-            if reply.taken in (Taken.ALL, Taken.BEFORE):
-                tail.note_taken(shard, max(reply.last, batch[-1].number))
-                self._asked.discard((tail.name, shard))
-                what = "shipped" if reply.taken is Taken.ALL else "duplicates"
-                self._counts[what] += len(batch)
-                return
-            if reply.taken is not Taken.OVERLAP:
-                self._counts["gaps"] += reply.taken is Taken.GAP
-                raise OutOfStepError(f"{tail.name}: {reply.taken.name} at {reply.last}")
-            tail.note_taken(shard, reply.last)
-            self._counts["duplicates"] += sum(frame.number <= reply.last for frame in batch)
-            batch = [frame for frame in batch if frame.number > reply.last]
+    async def _ship_shards(self, tail: Tail, frames: list[Frame]) -> None:
+        failed: Exception | None = None
+        for shard, batch in groupby(frames, key=_by_shard):
+            if shard in self._outage.left_out:
+                self._outage.waits()  # it goes back to these when the shard answers
+                continue
+            try:
+                await self._hand_over.ship(tail, shard, list(batch))
+            except TRY_AGAIN as error:
+                self._outage.refused(shard, error)
+                failed = failed or error  # other shards may be on other nodes, which are well
+        if failed is not None:
+            raise failed
 
     # ── keeping step ─────────────────────────────────────────────────────────────────────────
 
     async def _compare(self) -> None:
-        """Bring every journal to where Redis is; rebuild what Redis has lost."""
-        for shard in self._shards:
-            await self._generations.ensure(shard)
+        """Bring every journal to where Redis is; rebuild what Redis has lost.
+
+        What is on a node that does not answer waits. Raises where none does.
+        """
         self._look_around()
-        for shard in self._shards:
-            numbers = await self._books.numbers(shard)
-            for tail in self._tails.values():
-                tail.compare(shard, numbers.get(tail.name, 0))
-        self.redis_up = True
+        unanswered: dict[int, Exception] = {}
+        found = await asyncio.gather(*map(self._numbers, self._shards), return_exceptions=True)
+        for shard, numbers in zip(self._shards, found, strict=True):
+            if isinstance(numbers, TRY_AGAIN):
+                unanswered[shard] = numbers
+            elif isinstance(numbers, BaseException):
+                raise numbers
+            else:
+                for tail in self._tails.values():
+                    tail.compare(shard, numbers.get(tail.name, 0))
+        is_back = self._outage.compared(unanswered)
         for tail in self._tails.values():
+            # What it lacks was read and left out.
+            tail.is_in_step = tail.is_in_step and not is_back
             tail.fall_in_step()
+
+    async def _numbers(self, shard: int) -> dict[str, int]:
+        await self._generations.ensure(shard)
+        return await self._books.numbers(shard)
 
     async def _recover(self, error: MissingError) -> None:
         """Ask the ledger for events that neither Redis nor the journal has."""
         _log.error("%s", error)
         missing = (error.tail.name, error.shard)
-        if missing in self._asked:
+        if missing in self._hand_over.asked:
             # The ledger has been asked: they are nowhere.
             error.tail.block(error.shard, str(error))
             return
         try:
             seen = await self._books.generation(error.shard)
             if await self._generations.rebuild(error.shard, seen=seen, known=seen):
-                self._asked.add(missing)
+                self._hand_over.asked.add(missing)
         except TRY_AGAIN as raised:
-            self._note_down(raised)
+            self._outage.failed(raised)
 
     def _look_around(self) -> bool:
         """Look for new journals; return whether there is any."""
@@ -265,7 +266,8 @@ class Shipper:
     async def _keep_house(self) -> None:
         """Delete what the ledger has, and drop holds whose producer ended without a word."""
         self._counts["removed_segments"] += await self._removal.remove_booked(self._tails)
-        holds = [(shard, await self._books.holds(shard)) for shard in self._shards]
+        here = [shard for shard in self._shards if shard not in self._outage.left_out]
+        holds = [(shard, await self._books.holds(shard)) for shard in here]
         # After that: a worker that began just now may have some of them.
         self._look_around()
         for shard, held in holds:
@@ -278,13 +280,6 @@ class Shipper:
         """Return whether nothing of this machine's producer will come any more."""
         tail = self._tails.get(producer)
         return tail is None or (tail.done and tail.damaged is None)
-
-    def _note_down(self, error: Exception) -> None:
-        if isinstance(error, OutOfStepError):
-            _log.warning("%s; going back to where Redis is", error)
-        elif self.redis_up or not isinstance(error, RedisError):
-            _log.error("events wait in the journal: %s", error)
-        self.redis_up = isinstance(error, OutOfStepError)
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -10,12 +10,22 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from typing import Final, TypeVar
 
+from korad.adapters.redis_control import RedisRefusedError, RedisUnavailableError
 from korad.cli.books import redis_of, run_books
 from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.config import Settings
 from korad.ledger import LedgerConsumer, open_ledger
 from korad.ledger.consumer import Foreign
+from korad.ledger.database import LedgerRefusedError, LedgerUnavailableError
+
+RETRY_S: Final = 1.0
+
+T = TypeVar("T")
+_log = logging.getLogger("korad")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -43,16 +53,58 @@ def run(args: argparse.Namespace) -> int:
 
 async def _consume(settings: Settings, foreign: Foreign) -> int:
     shards, keep_s = settings.redis.shards, settings.ledger.stream_keep_s
-    async with redis_of(settings) as redis:
-        with open_ledger(settings, create=True) as ledger:
-            consumer = LedgerConsumer(ledger, redis, shards, keep_s, foreign=foreign)
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, consumer.stop)
-            sys.stderr.write("korad ledger: booking events; end it with Ctrl-C\n")
-            await consumer.run()
-            status = consumer.status
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    _on_signal(loop, stopping.set)
+    async with AsyncExitStack() as stack:
+        redis = await _once_there(
+            lambda: stack.enter_async_context(redis_of(settings)), RedisUnavailableError, stopping
+        )
+        ledger = await _once_there(
+            lambda: asyncio.to_thread(open_ledger, settings, create=True),
+            # A file that cannot be opened will not come.
+            () if settings.ledger.url is None else LedgerUnavailableError,
+            stopping,
+        )
+        if redis is None or ledger is None:
+            return 0
+        stack.enter_context(ledger)
+        consumer = LedgerConsumer(ledger, redis, shards, keep_s, foreign=foreign)
+        _on_signal(loop, consumer.stop)
+        if stopping.is_set():
+            consumer.stop()
+        sys.stderr.write("korad ledger: booking events; end it with Ctrl-C\n")
+        await consumer.run()
+        status = consumer.status
     sys.stderr.write(
         f"korad ledger: booked {status.booked} events, knew {status.duplicates} already\n"
     )
     return 0
+
+
+async def _once_there(
+    connect: Callable[[], Awaitable[T]],
+    away: type[Exception] | tuple[()],
+    stopping: asyncio.Event,
+) -> T | None:
+    """Return what `connect` does once its server answers; None: told to stop before it did.
+
+    Services start in any order. Who is let in nowhere is told so at once: waiting helps nobody.
+    """
+    told = ""
+    while not stopping.is_set():
+        try:
+            return await connect()
+        except (RedisRefusedError, LedgerRefusedError):
+            raise
+        except away as error:
+            if str(error) != told:
+                told = str(error)
+                _log.error("%s; waiting until it answers", told)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), RETRY_S)
+    return None
+
+
+def _on_signal(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, call)

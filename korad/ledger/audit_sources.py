@@ -78,9 +78,10 @@ async def redis_books(redis: Client, shard: int) -> RedisBooks:
     tag = f"kb:{{s{shard:02d}}}:"
     # One transaction: numbers of one moment and balances of another would never agree.
     pipe = redis.pipeline(transaction=True)
-    pipe.exists(f"{tag}gen")
-    pipe.hgetall(seq_key(shard))
-    pipe.hgetall(f"{tag}bal")
+    # Not by redis-py's methods: those hand the keys on, which a cluster's transaction trips over.
+    pipe.execute_command("EXISTS", f"{tag}gen")
+    pipe.execute_command("HGETALL", seq_key(shard))
+    pipe.execute_command("HGETALL", f"{tag}bal")
     answer: Any = await pipe.execute()
     begun, numbers, balances = answer
     return RedisBooks(begun=bool(begun), numbers=_counts(numbers), balances=_counts(balances))

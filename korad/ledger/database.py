@@ -28,6 +28,10 @@ class LedgerUnavailableError(LedgerError):
     """The database cannot be used now: locked, full, unreachable. Trying again may help."""
 
 
+class LedgerRefusedError(LedgerUnavailableError):
+    """The database answers and lets nobody in with this URL: a person has to mend one of them."""
+
+
 class RowRefusedError(LedgerError):
     """The database takes none of this batch because of what is in it."""
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString, cast
 
 from korad.domain.secret import Secret
-from korad.ledger.database import LedgerError, LedgerUnavailableError, RowRefusedError
+from korad.ledger.database import (
+    LedgerError,
+    LedgerRefusedError,
+    LedgerUnavailableError,
+    RowRefusedError,
+)
 from korad.ledger.schema import BOOK, TABLES
 
 try:
@@ -21,6 +27,19 @@ SCHEMA: Final = "korad"
 LEASE: Final = int.from_bytes(b"koradL", "big")
 """Number of the advisory lock of the consumer."""
 CONNECT_TIMEOUT_S: Final = 5
+_REFUSALS: Final = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "does not exist",
+    "does not support SSL",
+    "invalid ",
+)
+"""What stands in errors of a connection that will be no other in a minute: it has no SQLSTATE."""
+
+# Its warnings tell what follows from an error that it raises, and that is told, as well.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 class PostgresDatabase:
@@ -116,6 +135,10 @@ class PostgresDatabase:
         except psycopg.ProgrammingError:
             # Its text repeats the URL, password and all.
             raise LedgerError("the ledger's URL is not one that PostgreSQL understands") from None
+        except psycopg.OperationalError as error:
+            if any(words in str(error) for words in _REFUSALS):
+                raise LedgerRefusedError(_message(error)) from error
+            raise
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
