@@ -34,11 +34,11 @@ _OVER_BUDGET = 402
 async def budget_storm(order: Order, checks: Checks) -> None:
     """Spend a budget many times over at once: it may not be exceeded by more than a slice."""
     async with scene(order, checks, workers=WORKERS, keys=1, tail=PATIENT) as stage:
-        limit = order.count(2_000_000, 20_000_000)
+        limit = order.size(2_000_000, 20_000_000)
         key_id, key = await _key(stage, limit, "closed")
         chance = random.Random(order.seed)
         load = stage.load(mix=MIX, keys=[key])
-        storm = asyncio.create_task(_storm(load, at_once=order.count(100, 500)))
+        storm = asyncio.create_task(_storm(load, at_once=order.size(100, 500)))
         for _ in range(order.count(4, 20)):
             await asyncio.sleep(chance.uniform(0.3, 0.8))
             if storm.done():
@@ -54,10 +54,10 @@ async def budget_storm(order: Order, checks: Checks) -> None:
 async def impatient_storm(order: Order, checks: Checks) -> None:
     """Storm while limits are too slow to be asked: only the exposure may be added."""
     async with scene(order, checks, workers=WORKERS, keys=1, tail=IMPATIENT) as stage:
-        limit = order.count(1_000_000, 10_000_000)
+        limit = order.size(1_000_000, 10_000_000)
         key_id, key = await _key(stage, limit, "open")
         load = stage.load(mix=MIX, keys=[key])
-        await _storm(load, at_once=order.count(60, 300))
+        await _storm(load, at_once=order.size(60, 300))
         spent = await _settled(stage, load, key_id, limit)
         most = WORKERS * EXPOSURE_NANO_USD + SLICE_NANO_USD
         checks.at_most("spent beyond the budget, nano-USD", spent - limit, most)

@@ -36,7 +36,7 @@ async def few_descriptors(order: Order, checks: Checks) -> None:
         # The healthy clients' connections are there before the flood.
         await asyncio.sleep(2)
         first = len(stage.calls)
-        flood = await _half_heads(stage.korad.port, order.count(600, 1_000))
+        flood = await _half_heads(stage.korad.port, order.size(600, 1_000))
         await asyncio.sleep(order.time_s(4, 30))
         during = stage.calls[first:]
         for sock in flood:
@@ -59,9 +59,9 @@ async def slow_clients(order: Order, checks: Checks) -> None:
         load.start()
         await asyncio.sleep(2)
         before = _rss(stage)
-        count = order.count(100, 500)
+        count = order.size(100, 500)
         readers = await asyncio.gather(*(_slow_reader(stage, number) for number in range(count)))
-        flood = await _half_heads(stage.korad.port, order.count(400, 1_000))
+        flood = await _half_heads(stage.korad.port, order.size(400, 1_000))
         grown_kib = 0.0
         for _ in range(int(order.time_s(5, 30))):
             await asyncio.sleep(1)

@@ -45,6 +45,10 @@ class Order:
         """Return how many rounds to do."""
         return self.rounds or (short if self.short else full)
 
+    def size(self, short: int, full: int) -> int:
+        """Return how large to make something that is not done in rounds."""
+        return short if self.short else full
+
     def time_s(self, short: float, full: float) -> float:
         """Return how long to go on."""
         return self.seconds or (short if self.short else full)
