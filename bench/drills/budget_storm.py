@@ -26,6 +26,8 @@ EXPOSURE_NANO_USD = 500_000
 IMPATIENT = f"[limits]\ndeadline_ms = 1\nexposure_usd = {EXPOSURE_NANO_USD / NANO_PER_USD}"
 REFUSALS = 3
 """In a row: then a client of the storm gives up."""
+HOLDS_FREE_S = 1.0
+"""A killed worker's successor ends its holds until then."""
 PROBE_NANO_USD = 20_000
 """More than a request of a few tokens can cost."""
 _OVER_BUDGET = 402
@@ -38,12 +40,13 @@ async def budget_storm(order: Order, checks: Checks) -> None:
         key_id, key = await _key(stage, limit, "closed")
         chance = random.Random(order.seed)
         load = stage.load(mix=MIX, keys=[key])
-        storm = asyncio.create_task(_storm(load, at_once=order.size(100, 500)))
+        kills_over = asyncio.Event()
+        storm = asyncio.create_task(_storm(load, order.size(100, 500), kills_over))
         for _ in range(order.count(4, 20)):
             await asyncio.sleep(chance.uniform(0.3, 0.8))
-            if storm.done():
-                break
             processes.send(chance.choice(stage.korad.worker_ids()), signal.SIGKILL)
+        await asyncio.sleep(HOLDS_FREE_S * order.slack)
+        kills_over.set()
         await storm
         spent = await _settled(stage, load, key_id, limit)
         checks.at_most("spent beyond the budget, nano-USD", spent - limit, SLICE_NANO_USD)
@@ -57,7 +60,9 @@ async def impatient_storm(order: Order, checks: Checks) -> None:
         limit = order.size(1_000_000, 10_000_000)
         key_id, key = await _key(stage, limit, "open")
         load = stage.load(mix=MIX, keys=[key])
-        await _storm(load, at_once=order.size(60, 300))
+        no_kills = asyncio.Event()
+        no_kills.set()
+        await _storm(load, order.size(60, 300), no_kills)
         spent = await _settled(stage, load, key_id, limit)
         most = WORKERS * EXPOSURE_NANO_USD + SLICE_NANO_USD
         checks.at_most("spent beyond the budget, nano-USD", spent - limit, most)
@@ -72,14 +77,15 @@ async def _key(stage: Scene, limit: int, policy: str) -> tuple[str, str]:
     return made
 
 
-async def _storm(load: Load, *, at_once: int) -> None:
-    """Go on asking until the budget refuses everybody."""
+async def _storm(load: Load, at_once: int, kills_over: asyncio.Event) -> None:
+    """Go on asking until the budget refuses everybody, though no killed worker holds any of it."""
 
     async def client() -> None:
         refused = 0
         while refused < REFUSALS:
             call = await load.ask(load.next_call())
-            refused = refused + 1 if call.status == _OVER_BUDGET else 0
+            is_over = call.status == _OVER_BUDGET and kills_over.is_set()
+            refused = refused + 1 if is_over else 0
             await asyncio.sleep(0.01)
 
     await asyncio.gather(*(client() for _ in range(at_once)))

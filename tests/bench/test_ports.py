@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import ports
 from bench.ports import free_port
+from tests.conftest import ShareOfPorts
 
 
 def test_a_port_is_free_and_none_of_those_that_outgoing_connections_get():
@@ -35,3 +36,10 @@ def test_where_the_kernel_tells_no_range_it_is_one_of_its_own(monkeypatch, tmp_p
 
     with socket.create_server(("127.0.0.1", free_port())):
         pass
+
+
+def test_processes_that_test_side_by_side_have_none_in_common():
+    shares = [ShareOfPorts(part, 3) for part in range(3)]
+    drawn = [{share.randrange(100, 131) for _ in range(500)} for share in shares]
+
+    assert [set(range(100, 110)), set(range(110, 120)), set(range(120, 130))] == drawn

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
+import pytest_asyncio
 
 from korad.simulator import Fault, Script
 from tests.support.proxy import EXPIRED_KEY, LIMITED_KEY, REVOKED_KEY, running_proxy
@@ -138,16 +140,29 @@ FAULTS = {
 _ODD = re.compile(rb"req_[0-9a-f]{32}|(?<=\r\nDate: )[^\r]*")
 
 
-@pytest.fixture
-async def lanes(tmp_path):
+@contextlib.asynccontextmanager
+async def both_lanes(folder):
     limits = "access_log = false\nbody_bytes_max = 65536\n"
-    (tmp_path / "fast").mkdir()
-    (tmp_path / "slow").mkdir()
+    (folder / "fast").mkdir()
+    (folder / "slow").mkdir()
     async with (
-        running_proxy(tmp_path / "fast", server=limits) as fast,
-        running_proxy(tmp_path / "slow", server=f"{limits}fast_lane = false") as slow,
+        running_proxy(folder / "fast", server=limits) as fast,
+        running_proxy(folder / "slow", server=f"{limits}fast_lane = false") as slow,
     ):
         yield fast, slow
+
+
+@pytest.fixture
+async def lanes(tmp_path):
+    async with both_lanes(tmp_path) as both:
+        yield both
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_lanes(tmp_path_factory):
+    """Give lanes to those who leave nothing behind: a start costs more than most requests here."""
+    async with both_lanes(tmp_path_factory.mktemp("lanes")) as both:
+        yield both
 
 
 async def answers(proxy, data):
@@ -162,9 +177,10 @@ async def answers(proxy, data):
     return [_ODD.sub(b"*", each) if isinstance(each, bytes) else each for each in seen]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("data", GOOD.values(), ids=GOOD)
-async def test_both_lanes_serve_it_alike(lanes, data):
-    fast, slow = [await answers(each, data) for each in lanes]
+async def test_both_lanes_serve_it_alike(shared_lanes, data):
+    fast, slow = [await answers(each, data) for each in shared_lanes]
 
     assert slow == fast
     assert 200 == fast[0]
@@ -183,9 +199,10 @@ async def test_both_lanes_tell_a_stored_answer_alike(lanes, model, stream):
     assert [1, 1] == [len(each.simulator.requests) for each in lanes]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("data", BAD.values(), ids=BAD)
-async def test_both_lanes_refuse_it_alike(lanes, data):
-    fast, slow = [await answers(each, data) for each in lanes]
+async def test_both_lanes_refuse_it_alike(shared_lanes, data):
+    fast, slow = [await answers(each, data) for each in shared_lanes]
 
     assert slow == fast
     assert 400 <= fast[0] < 500

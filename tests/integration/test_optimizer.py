@@ -98,7 +98,8 @@ async def test_a_whole_answer_tells_what_was_saved(tmp_path, server):
     original, optimized, savings, strategy = figures(answer)
     assert 200 == answer.status
     assert answer.json["usage"]["prompt_tokens"] == optimized
-    assert round(optimized * count(AGENT) / count(final)) == original
+    # This provider counts almost three tokens for one of korad's: no more than two are believed.
+    assert original == optimized + 2 * (count(AGENT) - count(final))
     assert original > 1.2 * optimized
     assert usd(original - optimized) == savings
     assert strategy.endswith(" (medium)")

@@ -57,6 +57,12 @@ def is_pending(process_id, number):
     return any(int(mask, 16) >> (number - 1) & 1 for mask in pending)
 
 
+def is_stopped(process_id):
+    """Return whether all threads stand still: one that does not yet would take a signal first."""
+    states = [each.read_text() for each in Path(f"/proc/{process_id}/task").glob("*/stat")]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+
+
 def is_read(connection):
     """Return whether the server has read all that was sent to it."""
     here = connection.writer.get_extra_info("sockname")[1]
@@ -153,6 +159,7 @@ async def test_a_stop_serves_those_who_have_connected_and_resets_nobody(
             silent, early = await connected(), await connected()
             assert 200 == (await ask(korad.port, get("/livez"))).status  # both were accepted
             os.kill(worker, signal.SIGSTOP)
+            await holds(is_stopped, worker)
             queued = [await connected() for _ in range(20)]
             for each in queued[:10]:
                 each.send(request(chat()))

@@ -45,6 +45,8 @@ START = (
     b'"usage":{"input_tokens":5,"output_tokens":1}}}\n\n'
 )
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
+DONE = b"\ndata: [DONE]\n\n"
+"""As a line of its own: right behind half a line of the provider's it is a part of that."""
 STORED = StoredAnswer(
     body=b'data: {"choices":[{"index":0,"delta":{"content":"stored"}}]}\n\n',
     lines=b"",
@@ -204,7 +206,7 @@ class World(RuleBasedStateMachine):
     ) -> None:
         assert self.done is None
         # What a client has got before its event is written must not look complete.
-        assert b"[DONE]" not in self.written
+        assert DONE not in self.written
         if slot is not None:
             self.slots.remove(slot)
         self.events.append(record)
@@ -404,7 +406,7 @@ class World(RuleBasedStateMachine):
             assert (record.status, record.outcome) == (200, Outcome.COMPLETED)
             assert record.usage == answer.usage
             assert answer.usage.source is UsageSource.PROVIDER
-            assert answer.body.count(b"data: [DONE]") == 0
+            assert DONE not in b"\n" + answer.body
 
     def teardown(self) -> None:
         while self.shell.works or self.phase in ("waiting", "sent", "answering"):
@@ -421,7 +423,7 @@ class World(RuleBasedStateMachine):
         assert self.client_left == (self.done is None)
         assert self.client_left == (record.outcome is Outcome.CLIENT_ABORTED)
         assert (record.charge is None) == (record.usage is None)
-        assert self.written.count(b"data: [DONE]") <= 1
+        assert self.written.count(DONE) <= 1
         assert len(self.stored) <= 1
         if record.outcome is Outcome.COMPLETED:
             assert record.charge is not None
@@ -429,7 +431,7 @@ class World(RuleBasedStateMachine):
             if "miss" in self.cache:
                 assert bool(self.stored) == (record.usage.source is UsageSource.PROVIDER)
         if record.outcome is Outcome.UPSTREAM_FAILED:
-            assert b"data: [DONE]" not in self.written
+            assert DONE not in self.written
 
     @staticmethod
     def head(status: int, *, events: bool) -> AnswerHead:

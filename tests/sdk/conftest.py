@@ -26,6 +26,7 @@ from tests.support.proxy import NO_REDIS
 
 START_TIMEOUT_S = 30.0
 PATIENT_S = 50.0
+"""Hundreds of calls at once make one slow loop of client, korad and provider."""
 INACTIVE_KEY = "sk-bf-inactive-0000000000000000"
 NARROW_KEY = "sk-bf-narrow-000000000000000000"
 """May use nothing but openai/gpt-4o."""
@@ -94,7 +95,6 @@ class Proxy:
             settings = load_settings(None, {"KORAD_STATE_DIR": str(self._state_dir)})
             anthropic_base_url = self._anthropic_base_url or simulator.anthropic_base_url
             settings = demo_settings(settings, simulator.openai_base_url, anthropic_base_url)
-            # Hundreds of calls at once make one slow loop of client, korad and provider.
             patient = {
                 name: replace(row, timeouts=replace(row.timeouts, connect_s=PATIENT_S))
                 for name, row in settings.providers.items()
@@ -139,7 +139,10 @@ def client(proxy: Proxy) -> Iterator[OpenAI]:
 
 @pytest.fixture
 async def async_client(proxy: Proxy) -> AsyncIterator[AsyncOpenAI]:
-    async with AsyncOpenAI(base_url=proxy.base_url, api_key=proxy.key, max_retries=0) as client:
+    # An SDK gives a connection 5 s.
+    async with AsyncOpenAI(
+        base_url=proxy.base_url, api_key=proxy.key, max_retries=0, timeout=PATIENT_S
+    ) as client:
         yield client
 
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,8 +59,27 @@ class Proxy:
         return entry
 
 
+_KEY_FILES: dict[str, bytes] = {}
+"""What `make_keys` puts into a state folder, once it has been made."""
+
+
 def make_keys(state_dir: Path) -> None:
     """Create a good, a revoked, an expired and a limited key."""
+    if state_dir.exists():
+        _create_keys(state_dir)
+        return
+    if not _KEY_FILES:
+        with tempfile.TemporaryDirectory(prefix="korad-keys-") as folder:
+            _create_keys(Path(folder) / "state")
+            files = (Path(folder) / "state").iterdir()
+            _KEY_FILES.update({file.name: file.read_bytes() for file in files})
+    state_dir.mkdir(mode=0o700)
+    for name, content in _KEY_FILES.items():
+        (state_dir / name).touch(mode=0o600)
+        (state_dir / name).write_bytes(content)
+
+
+def _create_keys(state_dir: Path) -> None:
     with open_key_store(state_dir) as store:
         store.create("good", now_s=NOW_S, secret=KEY)
         store.create("revoked", now_s=NOW_S, secret=REVOKED_KEY)

@@ -172,8 +172,9 @@ def watched(tmp_path, redis_binary):
             stack.enter_context(server)
             return server.start()
 
-        first = start("first", "")
-        second = start("second", f"replicaof 127.0.0.1 {first.port}\nrepl-diskless-sync-delay 0")
+        # A master waits 5 s for further replicas before it sends its data to the first.
+        first = start("first", "repl-diskless-sync-delay 0")
+        second = start("second", f"replicaof 127.0.0.1 {first.port}")
         config = (
             f"sentinel monitor books 127.0.0.1 {first.port} 1\n"
             "sentinel down-after-milliseconds books 60000\n"
