@@ -32,6 +32,7 @@ from korad.optimizer.messages import (
     split_messages,
     with_texts,
 )
+from korad.optimizer.recent import PROMPT_BYTES_MIN
 from korad.optimizer.shrink import MESSAGE, Shrinker
 from korad.optimizer.tools.descriptions import shorten
 from korad.optimizer.transforms import REFERENCES, TRANSFORMS, Reference
@@ -92,7 +93,8 @@ class Chain:
         if not grade:
             return None
         raw = bytes(request.members["messages"])
-        is_text_only = not policy.is_used and (grade < HIGH or "tools" not in request.members)
+        is_marked = policy.is_used
+        is_text_only = not is_marked and (grade < HIGH or "tools" not in request.members)
         if is_text_only and (
             # `find`: on bytes, `in` raises and clears an exception inside.
             raw.find(b"tool") < 0 and raw.find(b"function") < 0
@@ -103,17 +105,17 @@ class Chain:
         draft = Draft(request=request, level=grade, raw=raw, tools_key=_tools_key(request, grade))
         fresh = split_messages(self._forms.recall(draft))
         if fresh is None or not (
-            policy.is_used or draft.tools_key is not None or draft.may_change(fresh)
+            is_marked or draft.tools_key is not None or draft.may_change(fresh)
         ):
             return None
-        looked_at = len(fresh) + (len(draft.messages) if policy.is_used else 0)
+        looked_at = len(fresh) + (len(draft.messages) if is_marked else 0)
         if at_once and looked_at > INLINE_MESSAGES_MAX:
             return draft
         draft.is_repeated = not fresh
         if grade == EXTREME:
             draft.masked = _mask_old_results(fresh)
         self._forms.recognise(draft, fresh)
-        draft.is_quick = self._forms.are_quick(draft) and (
+        draft.is_quick = (draft.is_known or self._forms.are_quick(draft)) and (
             # Tools are unknown once per worker and take 1 ms per KB.
             draft.tools_key is None or self._tools.get(draft.tools_key) is not None
         )
@@ -136,8 +138,11 @@ class Chain:
     def finish(self, draft: Draft) -> None:
         """Do what is left: CPU that grows with what is new, 10 to 150 ms per MB."""
         try:
-            self._forms.make(draft)
-            self._forms.keep(draft)
+            if not draft.is_known:
+                self._forms.make(draft)
+            # Of short prompts only those are kept that go upstream as they came.
+            if not draft.is_repeated and (len(draft.raw) >= PROMPT_BYTES_MIN or not draft.changes):
+                self._forms.keep(draft)
         except Exception:  # noqa: BLE001 - counted; messages without a form go on as they came
             self.failures[MESSAGE] += 1
         if draft.tools_key is not None:

@@ -33,8 +33,24 @@ class Draft:
     tools: bytes | None = None
     """Shorter tools, if they can be."""
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the form of every message is known."""
+        return len(self.forms) == len(self.messages)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a message dealt with has another form than it came with."""
+        for form in self.forms:  # noqa: SIM110 - any() of a generator takes twice as long
+            if form.raw is not None:
+                return True
+        return False
+
     def may_change(self, fresh: Sequence[bytes]) -> bool:
         """Return whether any message, with `fresh` ones to come, can have another form."""
-        return any(form.raw is not None for form in self.forms) or any(
-            len(raw) >= BLOCK_CHARS_MIN for raw in fresh
-        )
+        if self.forms and self.changes:
+            return True
+        for raw in fresh:  # noqa: SIM110 - any() of a generator takes twice as long
+            if len(raw) >= BLOCK_CHARS_MIN:
+                return True
+        return False

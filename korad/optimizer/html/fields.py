@@ -5,37 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from korad.optimizer.html.marks import BULLET, LINE, words_of
+from korad.optimizer.html.marks import BULLET, LINE, TARGET, words_of
 
-_SAID: Final = ("type", "name", "value", "placeholder", "min", "max", "pattern", "accept")
-_PLAIN: Final = frozenset({"", "text"})
+_SAID: Final = ("name", "value", "min", "max", "pattern", "accept")
+_CALLED: Final = (("placeholder", "placeholder"), ("aria-label", "label"))
 _STATES: Final = ("checked", "selected", "required", "disabled", "readonly", "multiple")
 
 
 def field(kind: str, of: dict[str, str]) -> str:
     """Describe a form field: what it is called, what it holds and what it accepts."""
-    said = [f"{name}={of[name]}" for name in _SAID if of.get(name, "") not in _PLAIN]
-    if of.get("aria-label"):
-        said.append(f"label={of['aria-label']}")
+    said = [f"{name}={of[name]}" for name in _SAID if of.get(name)]
+    # "Search" in a field called search says nothing more.
+    told = {"", of.get("name", "").lower()}
+    for name, called in _CALLED:
+        words = of.get(name, "")
+        if words.lower() not in told:
+            said.append(f"{called}={words}")
+            told.add(words.lower())
     return " ".join([kind, *said, *(state for state in _STATES if state in of)])
 
 
-def labels(of: dict[str, str], said: str, *, empty: bool) -> str:
+def labels(of: dict[str, str], said: str, *, alone: bool) -> str:
     """Return what a tag's label and title say beyond the words that follow.
 
-    `empty`: nothing stands in the tag.
+    `alone`: no words stand in the tag.
     """
     label = of.get("aria-label", "")
-    shown = f" {label} " if label and (empty or of.get("role") == "img") else ""
+    shown = f" {label} " if label and (alone or of.get("role") == "img") else ""
     title = words_of(of.get("title", ""))
     return f"{shown} ({title}) " if title and title not in said and title != label else shown
 
 
 def _input(of: dict[str, str], _text: str) -> str:
-    if of.get("type", "").lower() == "hidden" and not of.get("name"):
+    kind = of.get("type", "").lower()
+    if kind == "hidden" and not of.get("name"):
         return ""  # it is never sent
+    if kind == "text" or not kind.replace("-", "").isalpha():
+        kind = "input"
     alt = f" {of['alt']}" if of.get("alt") else ""
-    return f" [{field('input', of)}{alt}] "
+    return f" [{field(kind, of)}{alt}] "
 
 
 def _select(of: dict[str, str], _text: str) -> str:
@@ -61,7 +69,7 @@ def _button(of: dict[str, str], text: str) -> str:
 def _form(of: dict[str, str], _text: str) -> str:
     action = of.get("action", "")
     method = of.get("method", "get").upper()
-    return f"{LINE}[form {method} {action}]{LINE}" if action else LINE
+    return f"{LINE}[form {method} {TARGET}{action}]{LINE}" if action else LINE
 
 
 def _time(of: dict[str, str], text: str) -> str:
@@ -74,6 +82,11 @@ def _abbreviation(of: dict[str, str], text: str) -> str:
     return f"({meant}) " if meant and meant not in text else ""
 
 
+def _gauge(of: dict[str, str], text: str) -> str:
+    value, most = of.get("value", ""), of.get("max", "1")
+    return f"{value}/{most} " if value and not text else ""
+
+
 FIELDS: Final[dict[str, Callable[[dict[str, str], str], str]]] = {
     "input": _input,
     "select": _select,
@@ -83,6 +96,8 @@ FIELDS: Final[dict[str, Callable[[dict[str, str], str], str]]] = {
     "form": _form,
     "time": _time,
     "abbr": _abbreviation,
+    "meter": _gauge,
+    "progress": _gauge,
     "acronym": _abbreviation,
 }
 """By tag: given its attributes and the text that follows, the text that stands for it."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
+from korad.optimizer.html.again import without_said_again
 from korad.optimizer.html.marks import AGAIN, TARGET
 
 _ITEM: Final = re.compile(r"( *)((?:(?:-|[0-9]{1,9}[.]) )+)(.*)")
 _ITEM_STARTS: Final = frozenset(" -0123456789")
 _LINK: Final = rf"\[(?:!\[([^\[\]\n]*+)\]|([^\[\]\n]*+))\]\({TARGET}([^\s(){TARGET}]++)\)"
-_LINK_ONLY: Final = re.compile(rf"(?m)^( *(?:-|[0-9]{{1,9}}[.]) |){_LINK}$")
+_LINK_ONLY: Final = re.compile(rf"( *(?:(?:-|[0-9]{{1,9}}[.]|#{{1,6}}) ){{0,2}}){_LINK}")
 _MENU_LINK: Final = re.compile(_LINK)
-_IDLE_BUTTON: Final = re.compile(
-    r"\[button: (?:close|[x\u00d7]|(?:close|toggle|open) (?:(?:mobile )?menu|navigation|modal)"
+_BUTTON: Final = "[button: "
+_IDLE: Final = re.compile(
+    r"(?:close|[x\u00d7]|(?:close|toggle|open) (?:(?:mobile )?menu|navigation|modal)"
     r"(?: [x\u00d7])?)\]",
     re.IGNORECASE,
 )
-_FEWEST_REPEATED: Final = 3
+_PICTURE_OF: Final = re.compile(r" (?:image|photo|picture|logo|thumbnail)$", re.IGNORECASE)
+_LINES_BESIDE: Final = 4
+"""Two texts, with blank lines between."""
 _FEWEST_LINKS: Final = 4
 _LONGEST_MENU_WORDS: Final = 40
 
@@ -27,80 +32,77 @@ def tidy(text: str, *, targets: bool) -> str:
 
     Menus are one line; without `targets` they do not say where their links lead.
     """
-    lines = _without_repeated(_without_idle_buttons(text).split("\n"))
-    text = "\n".join(_lists(lines, targets=targets)).replace(AGAIN, "")
-    return _LINK_ONLY.sub(_without_brackets, text)
+    text = without_said_again(_without_idle_buttons(text)).replace(AGAIN, "")
+    lines = _without_repeated(text.split("\n"))
+    lines = _lists(lines, targets=targets)
+    return "\n".join([_without_brackets(line) if line[-1:] == ")" else line for line in lines])
 
 
-def _without_brackets(link: re.Match[str]) -> str:
-    return f"{link[1]}{link[2] or link[3] or ''} {TARGET}{link[4]}"
+def _without_brackets(line: str) -> str:
+    link = _LINK_ONLY.fullmatch(line)
+    return f"{link[1]}{link[2] or link[3] or ''} {TARGET}{link[4]}" if link else line
 
 
 def _without_idle_buttons(text: str) -> str:
     """Return the text without buttons that only open or close a menu, and the blank before each."""
-    parts: list[str] = []
-    done = 0
-    for button in _IDLE_BUTTON.finditer(text):
-        parts.append(text[done : button.start()].removesuffix(" "))
-        done = button.end()
-    return "".join([*parts, text[done:]])
+    first, *others = text.split(_BUTTON)
+    parts = [first]
+    in_row = first[:1] == "|"
+    for other in others:
+        _, found, line = parts[-1].rpartition("\n")
+        in_row = line[:1] == "|" if found else in_row
+        idle = _IDLE.match(other)
+        if idle and not in_row:  # in a table it is what can be done there
+            parts[-1] = parts[-1].removesuffix(" ")
+            parts.append(other[idle.end() :])
+        else:
+            parts += [_BUTTON, other]
+    return "".join(parts)
 
 
 def _item(line: str) -> re.Match[str] | None:
     return _ITEM.match(line) if line[:1] in _ITEM_STARTS else None
 
 
-def _depth(line: str) -> int:
-    """Return how far a list item stands in, in characters; -1: the line is no list item."""
-    item = _item(line)
-    return item.end(2) if item else -1
-
-
 def _without_repeated(lines: list[str]) -> list[str]:
-    """Drop links given before that stand alone, and pictures and choices that a line says too."""
-    pictures = {line for line in lines if line.startswith("![")}
-    said = {_words(line) for line in lines} if pictures else set()
+    """Drop pictures that a line beside them says too, and choices that stand above."""
     choices: set[str] = set()
     kept: list[str] = []
-    for line in lines:
-        if line in pictures and line[2:-1] in said:
-            continue
+    for at, line in enumerate(lines):
+        if line.startswith("!["):
+            shown = _PICTURE_OF.sub("", line[2:-1])
+            before = lines[max(at - _LINES_BESIDE, 0) : at]
+            after = lines[at + 1 : at + 1 + _LINES_BESIDE]
+            if _is_said(shown, reversed(before)) or _is_said(shown, after):
+                continue
         if line.startswith("[select "):
             name, _, options = line.partition(": ")
             kept.append(f"{name}: as above]" if options in choices else line)
             choices.add(options)
         else:
             kept.append(line)
-    return _without_given(kept)
+    return kept
+
+
+def _is_said(words: str, lines: Iterable[str]) -> bool:
+    """Tell whether one of the lines says the words, before a heading says something else."""
+    for line in lines:
+        if _words(line) == words:
+            return True
+        if line.startswith("#"):
+            return False
+    return False
 
 
 def _words(line: str) -> str:
     line = line.lstrip("#[- >")
-    end = line.find("](" + TARGET)
-    return line if end < 0 else line[:end]
-
-
-def _without_given(lines: list[str]) -> list[str]:
-    kept: list[str] = []
-    for line in reversed(lines):
-        if line.endswith(AGAIN) and line.count(AGAIN) == 2 and _stands_alone(line):  # noqa: PLR2004 - before and after
-            # An item stays above the items that it leads to.
-            depth = _depth(line)
-            if depth < 0 or not kept or _depth(kept[-1]) <= depth:
-                continue
-        kept.append(line)
-    kept.reverse()
-    return kept
-
-
-def _stands_alone(line: str) -> bool:
-    return not line[: line.index(AGAIN)].strip("- ")
+    words, found, _ = line.partition(TARGET)
+    return words.removesuffix(" ").removesuffix("](") if found else line
 
 
 def _lists(lines: list[str], *, targets: bool) -> list[str]:
     """Drop menus that stand a second time; write the others without the depth of mere wrappers."""
     out: list[str] = []
-    seen: set[str] = set()
     run: list[tuple[int, str, str]] = []
     blank = False
     for line in [*lines, "end"]:
@@ -111,7 +113,7 @@ def _lists(lines: list[str], *, targets: bool) -> list[str]:
             blank = True
         else:
             if run:
-                out += _items(run, seen, targets=targets)
+                out += _items(run, targets=targets)
                 run = []
             if blank and out and out[-1]:
                 out.append("")
@@ -120,11 +122,7 @@ def _lists(lines: list[str], *, targets: bool) -> list[str]:
     return out[:-1]
 
 
-def _items(run: list[tuple[int, str, str]], seen: set[str], *, targets: bool) -> list[str]:
-    said = {words for _, _, words in run}
-    if len(run) >= _FEWEST_REPEATED and seen.issuperset(said):
-        return []
-    seen.update(said)
+def _items(run: list[tuple[int, str, str]], *, targets: bool) -> list[str]:
     depths: list[int] = []
     out: list[str] = []
     menu: list[tuple[str, str]] = []
@@ -134,7 +132,9 @@ def _items(run: list[tuple[int, str, str]], seen: set[str], *, targets: bool) ->
             depths.pop()
         if not depths or depths[-1] < at:
             depths.append(at)
-        start = f"{'  ' * (len(depths) - 1)}{bullet} "
+        # A heading needs no bullet.
+        bare = bullet == "-" and words[:1] == "#"
+        start = "" if bare else f"{'  ' * (len(depths) - 1)}{bullet} "
         link = _MENU_LINK.fullmatch(words) if bullet == "-" and words[-1:] == ")" else None
         if menu and (start != before or link is None):
             out += _menu(menu, before, targets=targets)

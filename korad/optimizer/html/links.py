@@ -6,7 +6,16 @@ import re
 from collections import Counter
 from typing import Final
 
-from korad.optimizer.html.marks import LATER, TARGET, fill, words_of
+from korad.optimizer.html.marks import (
+    AGAIN,
+    BULLET,
+    END,
+    PARAGRAPH,
+    TAIL,
+    TARGET,
+    fill,
+    words_of,
+)
 
 _NOWHERE: Final = re.compile(r"#|javascript:|/cdn-cgi/l/email-protection", re.IGNORECASE)
 _SHARE: Final = re.compile(
@@ -22,7 +31,9 @@ _TRACKER: Final = re.compile(
     r"|facebook\.com/tr)"
 )
 _CAMPAIGN: Final = re.compile(
-    r"(?<=[?&])(?:utm_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid|mc_[ce]id|ref_src|ref_url)=[^&#]*&?",
+    r"(?<=[?&])(?:utm_\w+|(?:pk|mtm|hsa)_\w+|fbclid|gclid|dclid|msclkid|yclid|igshid"
+    r"|mc_[ce]id|ref_src|ref_url|gbraid|wbraid|ttclid|twclid|li_fat_id|mkt_tok|_hs(?:enc|mi)|srsltid"
+    r"|_g[al])=[^&#]*&?",
     re.IGNORECASE,
 )
 _AFFILIATE: Final = re.compile(
@@ -33,10 +44,14 @@ _AFFILIATE: Final = re.compile(
 _SHOP: Final = re.compile(r"https?://(?:www\.)?amazon\.", re.IGNORECASE)
 _DANGLING: Final = re.compile(r"[?&](?=#|$)")
 _PICTURE: Final = re.compile(r"[^?#]*\.(?:jpe?g|png|gif|webp|avif|svg)(?:[?#]|$)", re.IGNORECASE)
+_LONGEST_SIGN_CHARS: Final = 16
+_SHOWN: Final = re.compile(r"!\[[^\]]*+\]")
 _SITE: Final = re.compile(r"https?://[^/?#\s]+(?=/)")
 _FEWEST_LINKS: Final = 3
 _FEWEST_LINKS_ELSEWHERE: Final = 5
 """Fewer do not pay for the line that names the site."""
+_HEADING: Final = PARAGRAPH + BULLET + "#"
+_HEADING_END: Final = END + PARAGRAPH
 _MOST_LINK_PIECES: Final = 64
 """A link that nobody closed may hold the rest of the page."""
 
@@ -47,6 +62,8 @@ def leads_elsewhere(target: str) -> bool:
     One into the page, to a script or to a ciphered address has none; one that hands this page's
     address and title to another site neither.
     """
+    if target[:1] == "/" and target[1:2] not in ("/", "c"):
+        return True  # most
     return bool(target) and not _NOWHERE.match(target) and not _SHARE.match(target)
 
 
@@ -62,8 +79,6 @@ def is_picture(target: str) -> bool:
 
 def without_campaign(target: str) -> str:
     """Return a target without the parameters that say from which advertisement a visit comes."""
-    if "?" not in target:
-        return target
     shorter = _CAMPAIGN.sub("", target)
     if _SHOP.match(shorter):
         shorter = _AFFILIATE.sub("", shorter)
@@ -75,30 +90,53 @@ def words_of_link(out: list[str], start: int, kept: list[str]) -> str:
 
     A picture in it that says them again is taken out of `out`.
     """
-    words = words_of(fill("".join(out[start:]), kept))
+    text = "".join(out[start:])
+    words = words_of(fill(text, kept) if kept else text)
     if "![" not in words or len(out) - start > _MOST_LINK_PIECES:
         return words
+    said = _SHOWN.sub("", words)
     for at in range(start, len(out)):
-        if out[at].startswith("![") and words.count(out[at][2:-1]) > 1:
+        alt = out[at][2:-1] if out[at].startswith("![") else ""
+        # Five stars are five pictures.
+        if alt and (alt in said or (len(alt) > _LONGEST_SIGN_CHARS and words.count(alt) > 1)):
             words = words.replace(out[at], "", 1).strip()
             out[at] = ""
     return words
 
 
-def with_pictures(text: str, pictures: list[tuple[str, str]], seen: dict[str, str]) -> str:
-    """Write each linked picture: with its target unless a later link there has words.
+def ending(target: str, words: str, title: str) -> str:
+    """Return what stands after the words of a link.
 
-    `pictures`: what they show and where they lead; `seen`: the words of the links by target.
+    Most titles say the text again or advertise; the rest of a text cut short is a fact.
     """
-    parts = text.split(LATER)
-    for at in range(1, len(parts), 2):
-        alt, target = pictures[int(parts[at])]
-        words = seen.get(target)
-        if words is None:
-            parts[at] = f"[![{alt}]]({TARGET}{target})"
-        else:
-            parts[at] = "" if alt == words else f"![{alt}]"
-    return "".join(parts)
+    if title and words.endswith(("...", "\u2026")) and (title := words_of(title)) != words:
+        return f'{TAIL}]({TARGET}{target} "{title}")'
+    return f"{TAIL}]({TARGET}{target})"
+
+
+def place_after_heading(out: list[str], start: int, target: str) -> bool:
+    """Write the target behind the heading that the link from `start` on holds; False: it has none.
+
+    A link around a heading and more is a whole entry of a list, and its heading names it.
+    """
+    at = start if " " not in target else len(out)
+    while at < len(out) and not out[at].startswith(_HEADING):
+        at += 1
+    end = at + 1
+    while end < len(out) and out[end] != _HEADING_END:
+        end += 1
+    if end >= len(out) or not words_of("".join(out[at + 1 : end])):
+        return False
+    out[start - 1] = ""
+    out.insert(end, f"{TAIL} {TARGET}{target}")
+    return True
+
+
+def mark_again(out: list[str], start: int) -> None:
+    """Mark the words from `start` on as a link given before: those of a heading, not its breaks."""
+    heading = out[start].startswith(_HEADING)
+    out.insert(start + heading, AGAIN)
+    out.insert(len(out) - (heading and out[-1] == _HEADING_END), AGAIN)
 
 
 def say_site_once(text: str, canonical: str) -> tuple[str, str]:

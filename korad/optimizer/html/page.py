@@ -2,74 +2,63 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from html import unescape
 from typing import ClassVar, Final
 
+from korad.optimizer.html.anchors import Anchors
 from korad.optimizer.html.fields import FIELDS, field, labels
-from korad.optimizer.html.head import Head
+from korad.optimizer.html.head import Head, may_tell
+from korad.optimizer.html.icons import icons_between, is_in_drawing, shows_no_words
 from korad.optimizer.html.lines import tidy
-from korad.optimizer.html.links import (
-    is_picture,
-    is_tracker,
-    leads_elsewhere,
-    say_site_once,
-    with_pictures,
-    without_campaign,
-    words_of_link,
-)
+from korad.optimizer.html.links import is_tracker, say_site_once
 from korad.optimizer.html.marks import (
-    AGAIN,
     BREAK_MARKS,
-    BULLET,
     END,
-    INDENT,
     KEPT,
-    LATER,
     LINE,
     PARAGRAPH,
-    TAIL,
-    TARGET,
     code_block,
     fill,
     lay_out,
     words_of,
 )
+from korad.optimizer.html.place import Place
 from korad.optimizer.html.tables import Tables
-from korad.optimizer.html.tags import SIMPLE
+from korad.optimizer.html.tags import PARTS, SIMPLE
 from korad.optimizer.html.tokens import ATTRIBUTES, NAME, STRIDE, TEXT, Attributes
 
-_LONGEST_NUMBER_DIGITS: Final = 8
-_ONE_PICTURE: Final = re.compile(r"!\[(.*)\]")
-_DEEPEST_INDENT: Final = 8
-"""More would let 100,000 nested lists write 10 GB of indentation."""
+_BLANK: Final = frozenset({"", " ", "\n", *BREAK_MARKS})
 
 
 class Page:
     """A page as it is written down, tag by tag; `text` is the result."""
 
     __slots__ = (
-        "_at", "_attributes", "_facts", "_head", "_kept", "_link", "_lists", "_menus", "_out",
-        "_pictures", "_pre", "_seen", "_tables", "_tokens", "text",
+        "_anchors", "_at", "_attributes", "_attributes_of_link", "_cell_at", "_facts", "_head",
+        "_item_at", "_item_from", "_kept", "_link_at", "_menus", "_out", "_picture", "_place",
+        "_pre", "_tables", "_tokens", "text",
     )  # fmt: skip
 
-    def __init__(self, tokens: list[str | None], *, menus: bool) -> None:
+    def __init__(self, tokens: list[str | None], *, menus: bool, call: str) -> None:
         self._menus = menus
         self._tokens = tokens
         self._at = 0
-        self._attributes = Attributes().of
+        attributes = Attributes()
+        self._attributes = attributes.of
+        self._attributes_of_link = attributes.of_link
         self._out: list[str] = [""]
-        self._head = Head()
+        self._head = Head(call)
         self._kept: list[str] = []
-        self._seen: dict[str, str] = {}
-        """Where links, pictures and frames lead, and the words of the first link there."""
-        self._pictures: list[tuple[str, str]] = []
-        """Linked pictures without words: what they show and where they lead."""
         self._facts: list[str] = []
-        self._lists: list[int] = []
-        self._link: tuple[int, dict[str, str], str, bool] | None = None
-        """Where the open link's words begin, its attributes, its target, and whether to show it."""
+        self._place = Place()
+        self._cell_at = -1
+        """Where the tokens of the open cell begin; -1: none is open."""
+        self._item_at = self._item_from = -1
+        """The same for the item of a list, and where it begins in the output."""
+        self._link_at = 0
+        self._picture = ""
+        self._anchors = Anchors(self._out, self._kept)
         self._pre = -1
         self._tables = Tables(self._out)
         self._read()
@@ -79,7 +68,7 @@ class Page:
         tokens, out, simple, own = self._tokens, self._out, SIMPLE, self._OWN
         columns = (tokens[column::STRIDE] for column in (TEXT, NAME, ATTRIBUTES))
         for index, (text, name, source) in enumerate(zip(*columns, strict=False)):
-            if text and (self._pre >= 0 or not text.isspace()):
+            if text and (not text.isspace() or self._pre >= 0):
                 out.append(unescape(text) if "&" in text else text)
             elif text and out[-1] not in BREAK_MARKS:
                 out.append(" ")
@@ -88,7 +77,7 @@ class Page:
                 continue
             tag = name
             mark = simple.get(tag)
-            if mark is None:
+            if mark is None and tag not in own:
                 tag = name.lower()
                 mark = simple.get(tag)
             if mark:
@@ -106,10 +95,8 @@ class Page:
         self._end_link()
         self._tables.close_all()
         self._end_pre()
-        text = tidy(
-            lay_out(with_pictures("".join(self._out), self._pictures, self._seen)),
-            targets=self._menus,
-        )
+        text = lay_out(self._anchors.written("".join(self._out)))
+        text = tidy(text, targets=self._menus)
         text, site = say_site_once(text, self._head.address)
         return self._head.above(fill(text, self._kept), site, self._facts)
 
@@ -125,7 +112,8 @@ class Page:
         name, content = (name or "").lower(), content or ""
         if name == "title":
             words = words_of(unescape(content))
-            if words and not self._head.title(words):
+            drawn = is_in_drawing(self._tokens, at)
+            if words and (drawn or not self._head.title(words)) and words != self._out[-1].strip():
                 self._out.append(f" {words} ")
         elif name == "script":
             if "ld+json" in (source or ""):
@@ -147,47 +135,28 @@ class Page:
     def _labelled(self, at: int, of: dict[str, str]) -> None:
         """Write what only the tag's title or label says."""
         said = words_of(self._next_text(at))
-        following = self._tokens[at + STRIDE + NAME : at + STRIDE + NAME + 1]
-        empty = not said and following == [f"/{self._tokens[at + NAME]}"]
-        self._out.append(labels(of, said, empty=empty))
+        drawn = self._tokens[at + NAME] == "svg" or shows_no_words(self._tokens, at)
+        self._out.append(labels(of, said, alone=drawn))
 
     def _a(self, _name: str, source: str) -> None:
-        self._end_link()
-        of = self._attributes(source)
-        target = without_campaign(of.get("href", ""))
+        if self._anchors.start >= 0:
+            self._end_link()
+        if not self._tokens[self._at] and self._tokens[self._at - STRIDE + NAME] == "/a":
+            self._out.append(" ")  # buttons side by side
         # In code a target would be part of it; lists of files have their links where lines begin.
         code = 0 <= self._pre < len(self._out) and self._out[-1][-1:] not in ("", "\n")
-        shown = not code and not self._seen.get(target) and leads_elsewhere(target)
-        self._out.append(BULLET + "[" if shown else "")
-        self._link = (len(self._out), of, target, shown)
+        self._anchors.open(self._attributes_of_link(source), code=code)
+        self._link_at = self._at
 
     def _end_link(self, _name: str = "", _source: str = "") -> None:
-        if self._link is None:
-            return
-        start, of, target, shown = self._link
-        out, self._link = self._out, None
-        words = words_of_link(out, start, self._kept)
-        if not shown:
-            if words and self._seen.get(target) == words:
-                out.insert(start, AGAIN)
-                out.append(AGAIN)
-            elif not words and not target:
-                out.append(words_of(of.get("aria-label", "") or of.get("title", "")))
-            return
-        if not words:
-            words = words_of(of.get("aria-label", "") or of.get("title", ""))
-            out.append(words)
-        if not words or ((alt := _ONE_PICTURE.fullmatch(words)) and is_picture(target)):
-            out[start - 1] = ""  # no reader sees it, or it only shows the picture by itself
-        elif alt and self._pre < 0:
-            out[start - 1 :] = [f"{LATER}{len(self._pictures)}{LATER}"]
-            self._pictures.append((alt[1], target))
-        else:
-            self._seen[target] = words
-            title = words_of(of.get("title", ""))
-            # Most titles say the text again or advertise; the rest of a text cut short is a fact.
-            cut = words.endswith(("...", "\u2026")) and title not in ("", words)
-            out.append(f"{TAIL}]({TARGET}{target}" + (f' "{title}")' if cut else ")"))
+        if self._anchors.start >= 0:
+            self._anchors.close(self._icon, menu=self._place.in_menu, pre=self._pre >= 0)
+
+    def _icon(self) -> str:
+        """Return what a link without words shows in a cell or an item: others are decoration."""
+        if self._cell_at < 0 and self._item_at < 0:
+            return ""
+        return icons_between(self._tokens, self._link_at, self._at, self._attributes)
 
     def _img(self, _name: str, source: str) -> None:
         if "alt" not in source and "title" not in source:
@@ -195,40 +164,48 @@ class Page:
         of = self._attributes(source)
         alt = words_of(of.get("alt", "")) or words_of(of.get("title", ""))
         shown = f"![{alt}]"
-        # The same picture for another screen is not given again, unless a link shows it.
-        if alt and (self._link or shown not in self._seen) and not is_tracker(of.get("src", "")):
-            self._seen[shown] = ""
+        # The same picture for a reader without scripts is not given again.
+        before = self._tokens[self._at - STRIDE + NAME] if shown == self._picture else ""
+        again = before in ("noscript", "/noscript")
+        if alt and not again and not is_tracker(of.get("src", "")):
+            self._picture = shown
             self._out.append(shown)
 
     def _media(self, name: str, source: str) -> None:
         of = self._attributes(source)
         target = of.get("src", "")
-        if target and target not in self._seen and not is_tracker(target):
-            self._seen[target] = ""
+        if target and target not in self._anchors.seen and not is_tracker(target):
+            self._anchors.seen[target] = ""
             self._out.append(f" [{of.get('title') or name}]({target}) ")
 
     def _list(self, name: str, source: str) -> None:
         start = self._attributes(source).get("start", "1") if "start" in source else "1"
-        first = int(start) if start.isdecimal() and len(start) <= _LONGEST_NUMBER_DIGITS else 1
-        self._lists.append(first if name == "ol" else -1)
-        self._out.append(LINE)
+        self._out.append(self._place.begin_list(name, source, start))
 
     def _end_list(self, _name: str, _source: str) -> None:
-        if self._lists:
-            self._lists.pop()
-        self._out.append(END)
+        self._out.append(self._place.end_list())
 
     def _item(self, _name: str, _source: str) -> None:
-        bullet = "-"
-        if self._lists and self._lists[-1] >= 0:
-            bullet = f"{self._lists[-1]}."
-            self._lists[-1] += 1
-        indent = INDENT * min(max(len(self._lists) - 1, 0), _DEEPEST_INDENT)
-        self._out.append(f"{LINE}{indent}{BULLET}{bullet} ")
+        self._out.append(self._place.item())
+        self._item_at, self._item_from = self._at, len(self._out)
 
     def _end_item(self, _name: str, _source: str) -> None:
-        self._end_link()
+        if self._anchors.start >= 0:
+            self._end_link()
+        if self._out[-1][-1:] in _BLANK:
+            self._fill(self._item_at, self._item_from)
+        self._item_at = -1
         self._out.append(END)
+
+    def _fill(self, at: int, start: int) -> None:
+        """Name the icons since the tag at `at` if nothing is written from `start` on."""
+        if at < 0:
+            return
+        for number in range(len(self._out) - 1, start - 1, -1):
+            piece = self._out[number]
+            if piece and piece not in BREAK_MARKS and not piece.isspace():
+                return
+        self._out.append(icons_between(self._tokens, at, self._at, self._attributes))
 
     def _sup(self, _name: str, _source: str) -> None:
         # 10<sup>6</sup> is not 106.
@@ -244,7 +221,7 @@ class Page:
     def _end_pre(self, _name: str = "", _source: str = "") -> None:
         if self._pre < 0:
             return
-        if self._link and self._link[0] > self._pre:
+        if self._anchors.start > self._pre:
             self._end_link()
         code = code_block("".join(self._out[self._pre :]), self._kept)
         del self._out[self._pre :]
@@ -260,7 +237,13 @@ class Page:
         self._tables.begin_row()
 
     def _cell(self, _name: str, source: str) -> None:
+        self._fill_cell()
         self._tables.begin_cell(self._attributes(source) if "span" in source else {})
+        self._cell_at = self._at
+
+    def _fill_cell(self) -> None:
+        self._fill(self._cell_at, self._tables.cell_start())
+        self._cell_at = -1
 
     def _end_row(self, name: str, _source: str) -> None:
         self._end_link_of_row()
@@ -274,13 +257,22 @@ class Page:
         start = self._tables.row_start()
         if start < 0:
             return
-        if self._link and self._link[0] >= start:
+        self._fill_cell()
+        if self._anchors.start >= start:
             self._end_link()
         if self._pre >= start:
             self._end_pre()
 
+    def _part(self, name: str, source: str) -> None:
+        """Begin or end the page's content, or a part of the frame around it."""
+        if self._out[-1] not in BREAK_MARKS:
+            self._out.append(LINE)
+        self._place.part(name)
+        if source and ("title=" in source or "aria-label=" in source):
+            self._labelled(self._at, self._attributes(source))
+
     def _about(self, name: str, source: str) -> None:
-        if name != "link" or "canonical" in source or "next" in source or "prev" in source:
+        if may_tell(name, source):
             self._head.take(name, self._attributes(source))
 
     def _simple_field(self, name: str, source: str) -> None:
@@ -295,6 +287,6 @@ class Page:
         "/tr": _end_row, "/table": _end_row, "meta": _about, "link": _about,
         "base": _about, "video": _media, "audio": _media, "source": _media,
         "embed": _media, "frame": _media,
-        **dict.fromkeys(FIELDS, _simple_field),
+        **dict.fromkeys(FIELDS, _simple_field), **dict.fromkeys(PARTS, _part),
     }  # fmt: skip
     """Tags that need more than a mark."""

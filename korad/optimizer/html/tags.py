@@ -7,8 +7,8 @@ from typing import Final
 from korad.optimizer.html.marks import BULLET, END, LINE, PARAGRAPH, TAIL
 
 _LINES: Final = (
-    "address article aside body center details dialog dir div dt fieldset figcaption figure footer "
-    "header hgroup html legend main nav noscript section summary caption"
+    "address aside body center details dialog dir div dt fieldset figcaption figure hgroup html "
+    "legend noscript section summary caption"
 )
 _SILENT: Final = (
     "b strong i em u span font small big mark ins cite dfn var kbd samp tt label wbr nobr picture "
@@ -31,6 +31,10 @@ SIMPLE: Final[dict[str, str]] = (
         "/acronym": "", "/td": "", "/th": "",
     }
 )  # fmt: skip
+PARTS: Final = [
+    slash + name for name in ("main", "article", "nav", "header", "footer") for slash in ("", "/")
+]
+"""The parts of a page that tell its content from the frame around it."""
 META: Final = {
     "description": "Description", "og:title": "Title", "og:description": "Description",
     "author": "Author", "article:author": "Author", "article:published_time": "Published",

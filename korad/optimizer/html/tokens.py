@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from itertools import zip_longest
 
 _ATTRIBUTES = r"""[^=>]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?+[^=>]*+)*+"""
 # Every alternative also ends at the end of the text: what can fail only there would be tried again
@@ -28,7 +29,15 @@ _ATTRIBUTE = re.compile(
 
 _NAME = re.compile(r"""[\s/]*+([^\s=/"']++)\s*+=\s*+""")
 
+_HREF = re.compile(r'(?:^|[\s"])href="([^"]*+)"')
+
 _CLOSING = " \t\r\n/"
+
+_FILLED = r"\{\{|\{%[-+]?\s*[a-z]++(?=\s|[-+]?%})|<%"
+_FILLED_TEXT = re.compile(_FILLED)
+_FILLED_ATTRIBUTE = re.compile(rf"{_FILLED}|(?:^|\s)[\w:.-]+=\{{")
+_DATA = re.compile(r"""data-[\w-]++=(?:"[^"]*+"|'[^']*+')""")
+_CODE = frozenset({"pre", "code", "textarea"})
 
 STRIDE = 6
 """`split_tags` gives this many values for each tag, text first, and a last text."""
@@ -46,11 +55,24 @@ def split_tags(html: str) -> list[str | None]:
 
 
 def is_template(tokens: list[str | None]) -> bool:
-    """Tell whether the mark-up is source that a program fills in (Jinja, ERB, JSX ...)."""
-    shown = "\0".join(filter(None, [*tokens[::STRIDE], *tokens[5::STRIDE]]))
-    if "{" in shown and any(sign in shown for sign in ("{{", "{%", "={")):
-        return True
-    return "<" in shown and "<%" in shown
+    """Tell whether the mark-up is source that a program fills in (Jinja, ERB, JSX ...).
+
+    A page that shows such source as code is none, nor one that keeps it for its scripts.
+    """
+    shown = "\0".join(filter(None, [*tokens[TEXT::STRIDE], *tokens[ATTRIBUTES::STRIDE]]))
+    filled = "{" in shown and any(sign in shown for sign in ("={", "{{", "{%"))
+    if not filled and not ("<" in shown and "<%" in shown):
+        return False
+    columns = (tokens[column::STRIDE] for column in (TEXT, NAME, ATTRIBUTES))
+    code = 0
+    for text, name, source in zip_longest(*columns):
+        if not code and text and _FILLED_TEXT.search(text):
+            return True
+        if source and _FILLED_ATTRIBUTE.search(_DATA.sub("", source)):
+            return True
+        if name and name.lower().lstrip("/") in _CODE:
+            code = max(code + (-1 if name[0] == "/" else 1), 0)
+    return False
 
 
 class Attributes:
@@ -61,6 +83,16 @@ class Attributes:
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], tuple[str, ...] | None] = {}
         """Names by what stands between quoted values; None: it takes a closer look."""
+
+    def of_link(self, source: str) -> dict[str, str]:
+        """Return what a link needs: its `href`, and its title and label if it has them."""
+        # Most links have more attributes than a reader wants; theirs are not read.
+        if "title" not in source and "aria-label" not in source and "'" not in source:
+            found = _HREF.search(source)
+            if found and not source.count('"', 0, found.start()) % 2:
+                target = found[1]
+                return {"href": (unescape(target) if "&" in target else target).strip()}
+        return self.of(source)
 
     def of(self, source: str | None) -> dict[str, str]:
         """Return a tag's attributes: names in lower case, values decoded, the first one wins."""

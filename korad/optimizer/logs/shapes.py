@@ -13,17 +13,19 @@ from itertools import compress
 
 from korad.domain.value import value
 from korad.optimizer.base import TOOL, Block
-from korad.optimizer.logs.spacing import Gaps
+from korad.optimizer.logs.spacing import Gaps, Words
 from korad.optimizer.recognition.kinds import Kind, kind_of
+from korad.optimizer.recognition.log_signs import is_entry
 
 MIN_LINES = 20
 """Shorter logs are left alone: the notes would cost what is saved."""
 
-Row = tuple[int, Sequence[str], Gaps]
+Row = tuple[int, Words, Gaps]
 """A line's place in the log, its words, and the blanks before each word and after the last."""
 
 _PASTED = ("", "log", "logs", "text", "txt", "plain", "plaintext", "console", "output")
-_POINT = re.compile(r"\s*(?:[-*+\u2022]|\d{1,3}[.)]|\(?[a-z\d]{1,2}\)) ")
+_POINT = re.compile(r"\s*(?:-(?! \d{10} )|[*+\u2022]|\d{1,3}[.)]|\(?[a-z\d]{1,2}\)) ")
+_INDENT = ("", " ", "\t")
 _SENTENCE = re.compile(r"[A-Z][a-z']* (?=..)")
 _HEAD_CHARS = 4_000
 _WIDE_CHARS = 80
@@ -88,6 +90,16 @@ def _reads(line: str) -> bool:
     """Tell whether a line is a sentence or a point of a list."""
     ends = line.endswith((".", "!", "?")) and line[-2:-1] != "."
     return (ends and _SENTENCE.match(line) is not None) or _POINT.match(line) is not None
+
+
+def continues(lines: Sequence[str], place: int) -> bool:
+    """Tell whether the line at a place is blank or indented: part of what stands before it.
+
+    In a log whose entries are all indented only those are that are no entries.
+    """
+    if lines[place][:1] not in _INDENT:
+        return False
+    return lines[0][:1] not in _INDENT or not is_entry(lines[place])
 
 
 def line_end(text: str) -> str:
@@ -175,7 +187,8 @@ def _best_split(
 ) -> tuple[int, frozenset[str]] | None:
     step = -(-len(group) // _SAMPLE)
     columns = list(zip(*[row[1] for row in group[::step]], strict=True))
-    kinds = [len(set(column)) for column in columns]
+    words = list(map(set, columns))
+    kinds = list(map(len, words))
     size = len(columns[0])
     few = [place for place, kind in enumerate(kinds) if 1 < kind <= size * _MANY_KINDS]
     if sum([weigh(columns[place][0]) + 1 for place in few]) * len(group) <= least_gain:
@@ -186,7 +199,7 @@ def _best_split(
     )
     # A column of many words is constant in no part worth a template.
     rows = list(zip(*[columns[place] for place in few], strict=True))
-    most = step * sum([max(map(weigh, columns[place])) for place in few])
+    most = step * sum([max(map(weigh, words[place])) for place in few])
     best_gain, best = 0, None
     for place in sorted(few, key=kinds.__getitem__)[:_CANDIDATES]:
         gain, values = _gain(rows, columns[place], base, most, step, weigh)

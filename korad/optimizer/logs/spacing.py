@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from operator import add, itemgetter, sub
 
 from korad.domain.value import value
 
+Words = tuple[str, ...]
 Gaps = tuple[int, ...]
-_Pick = Callable[[list[str]], tuple[str, ...]]
+_Pick = Callable[[Words], Words]
 
 
 @value
@@ -21,43 +24,58 @@ class Spacing:
     """How many characters each word is padded to, on the right; negative: on the left; 0: not."""
 
 
-class Cutter:
-    """Cuts lines into words and gaps; it is fast where lines have the gaps of earlier ones."""
+def cut(lines: Sequence[str]) -> tuple[list[Words], list[Gaps]]:
+    """Return the words of each line, and the blanks before each of them and after the last.
 
-    __slots__ = ("_even", "_known")
-
-    def __init__(self) -> None:
-        self._even: dict[int, Gaps] = {}
-        self._known: dict[tuple[int, int], tuple[_Pick, Gaps]] = {}
-        """By the number of pieces, and of those that are empty: what picks the words, the gaps."""
-
-    def cut(self, line: str) -> tuple[Sequence[str], Gaps]:
-        """Return the line's words, and the blanks before each of them and after the last.
-
-        Only the blank separates words.
-        """
-        pieces = line.split(" ")
-        size = len(pieces)
+    Only the blank separates words. Lines of as many blanks are cut together.
+    """
+    words: list[Words] = [()] * len(lines)
+    gaps: list[Gaps] = [()] * len(lines)
+    alike: defaultdict[int, list[int]] = defaultdict(list)
+    for place, line in enumerate(lines):
+        alike[line.count(" ") + 1].append(place)
+    for size, places in alike.items():
+        pieces = " ".join([lines[place] for place in places]).split(" ")
+        columns = [pieces[at::size] for at in range(size)]
         # Between two blanks stands an empty piece: where they stand tells the gaps.
-        empty = pieces.count("")
-        if not empty:
-            even = self._even.get(size)
-            if even is None:
-                even = self._even[size] = (0, *[1] * (size - 1), 0)
-            return pieces, even
-        known = self._known.get((size, empty))
-        if known is not None:
-            pick, gaps = known
-            words = pick(pieces)
-            if "" not in words:
-                return words, gaps
-        filled = [place for place, piece in enumerate(pieces) if piece]
-        if len(filled) <= 1:
+        empties = [column.count("") for column in columns]
+        filled = [at for at, empty in enumerate(empties) if empty < len(places)]
+        rows: Iterable[Words]
+        if any(map(empties.__getitem__, filled)):
+            rows, blanks = _filled(zip(*columns, strict=True))
+        else:
+            rows = zip(*[columns[at] for at in filled], strict=True) if filled else repeat(())
+            blanks = repeat(_gaps(filled, size))
+        for place, row, there in zip(places, rows, blanks, strict=False):
+            words[place], gaps[place] = row, there
+    return words, gaps
+
+
+def _filled(rows: Iterable[Words]) -> tuple[list[Words], Iterable[Gaps]]:
+    """Return the words among the pieces of each row, and the gaps that the empty pieces tell.
+
+    The rows have as many pieces. Where an earlier row's empty pieces are is tried first.
+    """
+    known: dict[int, tuple[_Pick, Gaps]] = {}
+    words: list[Words] = []
+    found: list[Gaps] = []
+    for row in rows:
+        empty = row.count("")
+        if empty in known:
+            pick, gaps = known[empty]
+            picked = pick(row)
+            if "" not in picked:
+                words.append(picked)
+                found.append(gaps)
+                continue
+        filled = [at for at, piece in enumerate(row) if piece]
+        gaps = _gaps(filled, len(row))
+        if len(filled) > 1:
             # An item getter of one place gives no tuple.
-            return [pieces[place] for place in filled], _gaps(filled, size)
-        gaps, pick = _gaps(filled, size), itemgetter(*filled)
-        self._known[size, empty] = (pick, gaps)
-        return pick(pieces), gaps
+            known[empty] = (itemgetter(*filled), gaps)
+        words.append(tuple([row[at] for at in filled]))
+        found.append(gaps)
+    return words, found
 
 
 def _gaps(filled: Sequence[int], size: int) -> Gaps:

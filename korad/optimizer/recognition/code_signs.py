@@ -31,7 +31,7 @@ _CODE = re.compile(
     | [\w.$>-]+\(.*\)[;,:]?$
     | (?:SELECT|INSERT\ INTO|UPDATE|DELETE\ FROM|CREATE|ALTER|DROP|GRANT)\s
     | (?:FROM|RUN|COPY|ENTRYPOINT|CMD|WORKDIR|ENV|EXPOSE)\ \S | \[[\w.\ "-]+\]$
-    | [\w.%$()/{}-]+:(?:\ [\w./%$()-]+\.\w+.*)?$ | -\ +[\w.-]+(?::.*)?$
+    | (?![A-Z][a-z]+:\ )[\w.%$()/{}-]+:(?:\ [\w./%$()-]+\.\w+.*)?$ | -\ +[\w.-]+(?::.*)?$
     | (?:-\ )?[a-z][\w.-]*:(?:\ \S.*)?$ | ["'][\w.\ -]+["']\s*:\s.*,?$
     )""",
     re.VERBOSE,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 from korad.domain.value import Fact
+from korad.optimizer.recognition.stamps import is_timed
 
 HEAD_CHARS = 8_192
 PROBE_CHARS = 2_000
@@ -98,8 +99,8 @@ def is_file_view(sample: Sample) -> bool:
     start = sample.head[:_FILE_HEADER_CHARS]
     if ("`cat -n`" in start or "[File: " in start) and _FILE_HEADER.search(start):
         return True
-    if not reaches(HALF, sample.words, _NUMBERED.match):
-        return False
+    if not reaches(HALF, sample.words, _NUMBERED.match) or reaches(MOST, sample.words, is_timed):
+        return False  # a log whose lines were numbered is a log
     found = [_NUMBERED.match(line) for line in sample.words]
     numbers = [int(match.group(1)) for match in found if match]
     steps = [after - before for before, after in pairwise(numbers)]

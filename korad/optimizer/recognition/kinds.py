@@ -17,9 +17,8 @@ from korad.optimizer.recognition import file_calls
 from korad.optimizer.recognition.code_signs import looks_like_code
 from korad.optimizer.recognition.error_lines import are_error_lines, is_error_line
 from korad.optimizer.recognition.form_words import cares_for_form
+from korad.optimizer.recognition.json_lines import are_entries, objects_of
 from korad.optimizer.recognition.kind_signs import (
-    MOST,
-    NEARLY_ALL,
     Sample,
     is_diff,
     is_file_view,
@@ -27,7 +26,6 @@ from korad.optimizer.recognition.kind_signs import (
     is_markup,
     is_page,
     sample_of,
-    share,
 )
 from korad.optimizer.recognition.log_signs import has_log_entries, has_one_shape
 from korad.optimizer.recognition.look_signs import is_listing, is_markdown, is_table
@@ -48,7 +46,7 @@ class Kind(Enum):
     BLANK = "blank"
     """White space only."""
     JSON = "json"
-    """One JSON object or array, or several pretty-printed ones in a row."""
+    """One JSON object or array, several pretty-printed ones in a row, or a record a line."""
     HTML = "html"
     """A page or a fragment of one, fetched to be read."""
     DIFF = "diff"
@@ -57,7 +55,7 @@ class Kind(Enum):
     TABLE = "table"
     """CSV, TSV, columns of fixed width, a ruled table."""
     LOG = "log"
-    """Entries of one look, a line each; lines of JSON objects too."""
+    """Entries of one look, a line each; JSON objects too if they have a level or a message."""
     MARKDOWN = "markdown"
     LISTING = "listing"
     """File names: ls, tree, find, grep's hits, checksums."""
@@ -74,11 +72,9 @@ _FENCES = {
     "tsv": Kind.TABLE,
     "md": Kind.MARKDOWN,
     "markdown": Kind.MARKDOWN,
-    "jsonl": Kind.LOG,
-    "ndjson": Kind.LOG,
 }
+_JSON_LINES_FENCES = frozenset({"jsonl", "ndjson"})
 
-JSON_LINES_MIN = 3
 KNOWN_MAX = 4_096
 """How many answers are kept, under 0.5 KB each."""
 _known: dict[tuple[int, int, str | None, int], Kind] = {}
@@ -106,6 +102,8 @@ def _recognise(text: str, fence: str | None, call: str) -> Kind:
         return Kind.BLANK
     if fence == "json":
         return Kind.JSON if is_json(text) else Kind.SOURCE
+    if fence in _JSON_LINES_FENCES:
+        return _json_lines_kind(sample_of(text)) or Kind.JSON
     if fence and fence not in _PLAIN_FENCES:
         return _FENCES.get(fence, Kind.SOURCE)
     sample = sample_of(text)
@@ -142,8 +140,9 @@ def _exact_kind(text: str, sample: Sample) -> Kind | None:
         return Kind.SOURCE
     if is_json(text):
         return Kind.JSON
-    if _is_json_lines(sample):
-        return Kind.LOG
+    kind = _json_lines_kind(sample)
+    if kind is not None:
+        return kind
     if _LITERAL.match(sample.head):
         several = "\n}\n{" in text or "\n]\n[" in text
         return Kind.JSON if several and text.rstrip()[-1] in "}]" else Kind.SOURCE
@@ -154,13 +153,11 @@ def _exact_kind(text: str, sample: Sample) -> Kind | None:
     return Kind.SOURCE if is_markup(sample) or is_http_message(sample) else None
 
 
-def _is_json_lines(sample: Sample) -> bool:
-    lines = [line.strip() for line in sample.words]
-    objects = [line for line in lines if line[0] == "{" and line[-1] == "}"]
-    return (
-        len(objects) >= max(JSON_LINES_MIN, MOST * len(lines))
-        and share(objects[:5] + objects[-5:], is_json) >= NEARLY_ALL
-    )
+def _json_lines_kind(sample: Sample) -> Kind | None:
+    objects = objects_of(sample, is_json)
+    if not objects:
+        return None
+    return Kind.LOG if are_entries(objects) else Kind.JSON
 
 
 _SHOWN_KINDS = {

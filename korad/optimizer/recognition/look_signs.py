@@ -14,6 +14,7 @@ from korad.optimizer.recognition.kind_signs import (
     reaches,
     share,
 )
+from korad.optimizer.recognition.stamps import is_timed
 
 ROWS_MIN = 3
 HIT_CHARS_MAX = 400
@@ -30,7 +31,7 @@ _PERMISSIONS = re.compile(r"(?:total \d|[-dlbcps][rwxsStT-]{9}[.+@]? )")
 _TREE = re.compile(r"[ │]*[├└]|[ |]*(?:\|--|`--|\\--)")
 _HIT = re.compile(r"[\w.+@-]*[./][\w./+@-]*[:-]\d+[:-](?!\d+:)")
 _SUM = re.compile(r"[0-9a-fA-F]{32,128} [ *]\S|\d+(?:\.\d+)?[KMGT]?\t\S+$")
-_LISTED = (_PERMISSIONS, _TREE, _HIT, _SUM)
+_LISTED = (_PERMISSIONS, _TREE, _SUM)
 
 
 def is_listing(sample: Sample) -> bool:
@@ -39,6 +40,9 @@ def is_listing(sample: Sample) -> bool:
     starts = [line[:HIT_CHARS_MAX] for line in lines]
     if any(reaches(MOST, starts, sign.match) for sign in _LISTED):
         return True
+    if reaches(MOST, starts, _HIT.match):
+        # Hits in a log are a log.
+        return not (any(map(is_timed, starts[:ROWS_MIN])) and reaches(MOST, starts, is_timed))
     names = [line for line in lines if " " not in line and "\t" not in line]
     named = share(names, lambda name: "/" in name or "." in name)
     return len(names) >= max(ROWS_MIN, NEARLY_ALL * len(lines)) and named >= HALF

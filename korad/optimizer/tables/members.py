@@ -37,32 +37,39 @@ class Objects:
     members: list[Members]
     shapes: list[Shape | None]
     """None: taking the object apart is not exact, and it must stay as it is."""
-    counts: Counter[Shape]
+    counts: dict[Shape, int]
     """How many objects have each shape, less those without keys or with None."""
+    values: bytes
+    """The values of all members of all objects, a line each."""
     text: bytes = b""
     """The objects as written, with `SEPARATOR` between them, if all have one shape."""
 
     def where(self, chosen: Sequence[bool]) -> Objects:
         """Return the objects that are chosen."""
-        shapes = list(compress(self.shapes, chosen))
+        members, shapes = list(compress(self.members, chosen)), list(compress(self.shapes, chosen))
         return Objects(
-            members=list(compress(self.members, chosen)), shapes=shapes, counts=_counted(shapes)
+            members=members, shapes=shapes, counts=_counted(shapes), values=_values(members)
         )
 
-    def values(self) -> bytes:
-        """Return the values of all members of all objects, a line each."""
-        return b"\n".join(chain.from_iterable(map(dict.values, self.members)))
+    @property
+    def is_flat(self) -> bool:
+        """Whether all objects evidently have one shape and no objects within."""
+        if not self.text:
+            return False
+        if self.text.count(b"{") == len(self.members):
+            return True
+        # Strings may hold braces, but no line feeds.
+        lines = b"\n" + self.values
+        return b"\n{" not in lines and b"\n[" not in lines
 
     def lists(self) -> list[bytes] | None:
-        """Return each object as the list of its values; None: that needs a closer look.
+        """Return each of flat objects as the list of its values; None: that needs a closer look.
 
         Taking the keys out of the text is cheaper than putting the values together. It
-        is right if no value has keys of its own, and if no key reads like the end of a string.
+        is right if no key reads like the end of a string.
         """
-        shape = self.shapes[0] if self.text else None
-        if not shape or self.text.count(b"{") != len(self.members):
-            return None
-        if any(key[:1] in _AFTER_STRING for key in shape):
+        shape = self.shapes[0]
+        if not shape or any(key[:1] in _AFTER_STRING for key in shape):
             return None
         head, *others = (b'"%b":' % key.encode() for key in shape)
         text = self.text[1 + len(head) : -1].replace(b"},\n{" + head, b"]\n[")
@@ -97,21 +104,31 @@ def objects(text: bytes) -> Objects:
     """Take compact objects apart; `SEPARATOR` stands between them."""
     found = _decode_objects(b"[%b]" % text)
     shapes = list(map(tuple, found))
-    size = len(text) - len(SEPARATOR) * (len(found) - 1)
-    values = sum(map(len, chain.from_iterable(map(dict.values, found))))
+    values = _values(found)
+    # Less the line feeds: of them there is one fewer than values.
+    size = len(values) - max(0, sum(map(len, shapes)) - 1)
+    size += len(SEPARATOR) * (len(found) - 1)
     is_one = shapes.count(shapes[0]) == len(shapes)
-    counts = Counter({shapes[0]: len(shapes)}) if is_one else Counter(shapes)
+    counts = {shapes[0]: len(shapes)} if is_one else Counter(shapes)
     rest = {shape: overhead(shape) for shape in counts}
-    if size == values + sum(count * rest[shape] for shape, count in counts.items()):
-        del counts[()]
+    if len(text) == size + sum([count * rest[shape] for shape, count in counts.items()]):
+        counts.pop((), None)
         return Objects(
-            members=found, shapes=list(shapes), counts=counts, text=text if is_one else b""
+            members=found,
+            shapes=list(shapes),
+            counts=counts,
+            values=values,
+            text=text if is_one else b"",
         )
     exact = [
         shape if len(item) == rest[shape] + sum(map(len, part.values())) else None
         for item, shape, part in zip(text.split(SEPARATOR), shapes, found, strict=True)
     ]
-    return Objects(members=found, shapes=exact, counts=_counted(exact))
+    return Objects(members=found, shapes=exact, counts=_counted(exact), values=values)
+
+
+def _values(found: Iterable[Members]) -> bytes:
+    return b"\n".join(chain.from_iterable(map(dict.values, found)))
 
 
 def _counted(shapes: Iterable[Shape | None]) -> Counter[Shape]:
@@ -122,6 +139,15 @@ def split(raws: Iterable[msgspec.Raw]) -> list[bytes]:
     """Return the values as bytes; all at once is faster than one by one."""
     joined = b"\n".join(raws)
     return joined.split(b"\n") if joined else []
+
+
+def without_nulls(values: bytes) -> bytes:
+    """Return values, a line each, with an empty one in the place of every null."""
+    lines = b"\n%b\n" % values
+    # Of nulls in a row the first round finds every other one.
+    for _ in range(2):
+        lines = lines.replace(b"\nnull\n", b"\n\n")
+    return lines[1:-1]
 
 
 def overhead(shape: Shape) -> int:

@@ -17,7 +17,6 @@ which it is.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from operator import itemgetter
@@ -31,6 +30,7 @@ from korad.optimizer.tables.members import (
     objects,
     overhead,
     split,
+    without_nulls,
 )
 
 ABSENT, NULL, MAPS, WHOLE = 1, 2, 4, 8
@@ -89,17 +89,20 @@ def _merged(columns: Shape, shape: Shape) -> Shape | None:
     return tuple(order)
 
 
-def _columns(shapes: Counter[Shape]) -> Shape:
+def _columns(shapes: dict[Shape, int]) -> Shape:
     """Merge the shapes that pay, the most frequent first, into one order of keys."""
     columns: Shape = ()
     taken = 0
-    for shape, count in shapes.most_common(_MAX_SHAPES):
+    for shape, count in sorted(shapes.items(), key=itemgetter(1), reverse=True)[:_MAX_SHAPES]:
         merged = _merged(columns, shape) if columns else shape
         if merged is None or len(merged) > _MAX_COLUMNS:
             continue
+        if not columns:
+            columns, taken = shape, count
+            continue
         empties = (len(merged) - len(columns)) * taken + (len(merged) - len(shape)) * count
         header = overhead(merged) - overhead(columns)
-        if columns and count * overhead(shape) <= empties + header:
+        if count * overhead(shape) <= empties + header:
             continue
         columns, taken = merged, taken + count
     return columns
@@ -146,8 +149,9 @@ def _listed(lines: Sequence[bytes], *, stripped: bool) -> list[bytes]:
     """Put brackets around every line; empty places at the end go if `stripped`."""
     if stripped:
         # No value ends with a comma: what goes are the empty places.
-        return [b"[%b]" % line.rstrip(b",") for line in lines]
-    return list(map(b"[%b]".__mod__, lines))
+        lines = [line.rstrip(b",") for line in lines]
+    # All at once is faster than one by one; no value holds a line feed.
+    return (b"[%b]" % b"]\n[".join(lines)).split(b"\n")
 
 
 class Writer:
@@ -189,7 +193,7 @@ class Writer:
 
     def _records(self, items: Sequence[bytes], found: Objects, depth: int) -> Plan | None:
         columns, fitting = self._choose(found.counts)
-        kept = sum(found.counts[shape] for shape in fitting)
+        kept = sum([found.counts.get(shape, 0) for shape in fitting])
         pays = kept >= _MIN_ROWS and 2 * kept >= len(items)
         self.has_misfits |= kept < len(items) and (pays or not depth)
         if not pays:
@@ -206,7 +210,7 @@ class Writer:
             traits |= ABSENT
         return Plan(header=b"[%b]" % header, cells=cells, traits=traits)
 
-    def _choose(self, shapes: Counter[Shape]) -> tuple[Shape, set[Shape]]:
+    def _choose(self, shapes: dict[Shape, int]) -> tuple[Shape, set[Shape]]:
         """Return the columns, and the shapes whose objects are written with them."""
         if self._empty == ABSENT:
             columns = _columns(shapes)
@@ -216,12 +220,19 @@ class Writer:
 
     def _fill(self, columns: Shape, rows: Objects, depth: int) -> tuple[bytes, list[bytes], int]:
         """Return the keys, a list of values for each row, and the traits of the columns' plans."""
-        if self._empty == ABSENT or b"null" not in rows.text:
-            lists = rows.lists()
-            if lists is not None:
-                return b",".join([_name(key, None) for key in columns]), lists, 0
-        values = rows.values().split(b"\n")
         width = len(columns)
+        if rows.is_flat:
+            header = b",".join([_name(key, None) for key in columns])
+            if self._empty == ABSENT or b"null" not in rows.text:
+                lists = rows.lists()
+                if lists is not None:
+                    return header, lists, 0
+            else:
+                cells = without_nulls(rows.values)
+                lines = list(map(b",".join, zip(*[iter(cells.split(b"\n"))] * width, strict=True)))
+                has_nulls = len(cells) < len(rows.values)
+                return header, _listed(lines, stripped=has_nulls), NULL if has_nulls else 0
+        values = rows.values.split(b"\n")
         is_full = len(values) == width * len(rows.members)
         raws: Sequence[Sequence[bytes]]
         if is_full:
@@ -272,7 +283,7 @@ class Writer:
         # Most objects are no maps, and their first value tells.
         if any(bytes(raw)[:1] != b"{" for raw in found.members[0].values()):
             return None
-        values = found.values().split(b"\n")
+        values = found.values.split(b"\n")
         if set(map(_first_byte, values)) != {ord("{")}:
             return None
         plan = self.plan(values, depth + 1)

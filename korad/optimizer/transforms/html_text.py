@@ -31,6 +31,8 @@ _LINKS = re.compile(
     r"|click|visit|open|go to|where)\b",
     re.IGNORECASE,
 )
+_THIS_LINK = re.compile(r"\bthis (?:address|link|url)\b", re.IGNORECASE)
+"""Names the page that was fetched, and asks for no other."""
 
 
 def _is_source_view(call: str) -> bool:
@@ -52,7 +54,9 @@ def _page_of(text: str) -> tuple[int, int]:
 
 def _keeps_menus(block: Block) -> bool:
     """Tell whether menus say where they lead: from level high on only if links are asked for."""
-    return block.level < HIGH or _LINKS.search(block.question) is not None
+    if block.level < HIGH:
+        return True
+    return _LINKS.search(_THIS_LINK.sub("", block.question)) is not None
 
 
 def shorten(block: Block) -> str:
@@ -70,7 +74,7 @@ def shorten(block: Block) -> str:
     tokens = split_tags(text[start:end])
     if is_template(tokens):
         return text
-    page = Page(tokens, menus=_keeps_menus(block)).text
+    page = Page(tokens, menus=_keeps_menus(block), call=block.call).text
     return text[:start] + page + text[end:] if page else text
 
 

@@ -93,7 +93,7 @@ def _noted(compact: bytes, words: str, write: Callable[[int], _Written | None]) 
 
 def _document(compact: bytes, empty: int) -> _Written | None:
     tables = _Tables(empty)
-    text = tables.written(compact, 0)
+    text = tables.written(compact, 0) if len(compact) >= _MIN_VALUE_BYTES else compact
     if text is compact:
         return None
     return _Written(text=text, traits=tables.traits, has_misfits=tables.writer.has_misfits)
@@ -111,18 +111,14 @@ class _Tables:
 
     def written(self, compact: bytes, depth: int) -> bytes:
         """Return the value with its tables, or the very object if there are none."""
-        if (
-            len(compact) < _MIN_VALUE_BYTES
-            or depth > _MAX_DEPTH
-            or compact.find(b"{", compact.find(b"{") + 1) <= 0
-        ):
+        if depth > _MAX_DEPTH or compact.find(b"{", compact.find(b"{") + 1) <= 0:
             return compact
         if compact.startswith(b"["):
             rows = elements(compact)
             plan = self._plan(rows, WHOLE)
             if plan is not None:
                 return b"([%b])[%b]" % (plan.header, _spread(plan.cells))
-            inner = [self.written(row, depth + 1) for row in rows]
+            inner = self._each(rows, depth + 1)
             return compact if _are_same(inner, rows) else b"[%b]" % b",".join(inner)
         found = members(compact) if compact.startswith(b"{") else None
         if found is None:
@@ -134,21 +130,28 @@ class _Tables:
             self.traits |= MAPS
             cells = list(map(bytes.__add__, names, plan.cells))
             return b'({"*":%b}){%b}' % (plan.header, _spread(cells))
-        inner = [self.written(item, depth + 1) for item in values]
+        inner = self._each(values, depth + 1)
         if _are_same(inner, values):
             return compact
         return b"{%b}" % b",".join(map(bytes.__add__, names, inner))
+
+    def _each(self, values: Sequence[bytes], depth: int) -> list[bytes]:
+        """Return the values with their tables; short ones are not worth a look."""
+        written = self.written
+        return [item if len(item) < _MIN_VALUE_BYTES else written(item, depth) for item in values]
 
     def _plan(self, values: Sequence[bytes], unwanted: int) -> Plan | None:
         """Return the plan if the values are a table's rows.
 
         Arrays have to be of one kind, without the `unwanted` traits: each may be a table itself.
         """
-        starts = {item[:1] for item in values}
-        if len(values) < _MIN_ROWS or starts not in ({b"{"}, {b"["}):
+        if len(values) < _MIN_ROWS or values[0][:1] not in (b"{", b"["):
+            return None
+        start = values[0][:1]
+        if {item[:1] for item in values} != {start}:
             return None
         plan = self.writer.plan(values)
-        if plan is None or (b"[" in starts and plan.traits & unwanted):
+        if plan is None or (start == b"[" and plan.traits & unwanted):
             return None
         self.traits |= plan.traits
         return plan

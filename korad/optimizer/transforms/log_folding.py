@@ -1,31 +1,35 @@
 """Logs with their repetition left out: some lines of each shape stay, and all that stands out.
 
 Kept are the first two lines and the last one of each shape, errors and warnings with their
-neighbours and stack traces, rare words, far numbers, gaps in a count, and what the question or the
-call names. The order is kept and a note tells how many lines are missing at its place.
+neighbours and stack traces, rare words, far numbers, gaps in a count, what the question or the call
+names, and all lines of a time or about something that is asked for altogether. The order is kept
+and a note tells how many lines are missing at its place.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, chain, compress
 
 from korad.optimizer.base import HIGH, MARK, Block, Transform, note
+from korad.optimizer.logs.asked_lines import asked_lines
 from korad.optimizer.logs.outliers import outstanding
-from korad.optimizer.logs.shapes import classes_of, is_log, line_end
+from korad.optimizer.logs.shapes import classes_of, continues, is_log, line_end
 from korad.optimizer.recognition.kinds import are_error_lines
 
 _WARNINGS = (
     *("warn", "alert", "critical", "denied", "refused", "abort"),
     *("timeout", "time out", "timed out", "timedout"),
 )
+_KLOG_LETTERS = ("W", "E", "F")
 _KLOG_WARNING = re.compile(r"[WEF]\d{4} ")
 _STATUS = re.compile(r"HTTP/[\d.]+\"? 5\d\d\b")
 _WARNED_SHARE = 0.3
 """If more lines hold such a word it is no warning but the log's subject."""
-_TRACE = (" ", "\t", "Caused by", "...")
+_TRACE = ("Caused by", "...")
 _BEFORE, _AFTER = 1, 2
 _MASK = re.compile(
     r"\"[^\"\n]*[\d/][^\"\n]*\"|'[^'\n]*[\d/][^'\n]*'"
@@ -55,7 +59,12 @@ def fold(block: Block) -> str:
         return text
     eol = line_end(text)
     lines = text.split(eol)
+    asked = asked_lines(block.question, lines)
+    if asked is None:
+        return text
     kept = bytearray(len(lines))
+    for place in asked:
+        kept[place] = True
     classes = classes_of(lines)
     ends = list(accumulate(map(len(eol).__add__, map(len, lines))))
     _keep_errors(text, lines, classes, ends, kept)
@@ -80,9 +89,11 @@ def _shapes(lines: Sequence[str], classes: dict[bytes, list[int]]) -> Iterable[l
 def _masked(
     mask: re.Pattern[str], lines: Sequence[str], classes: dict[bytes, list[int]]
 ) -> dict[str, list[int]]:
-    found: dict[str, list[list[int]]] = {}
-    for places in classes.values():
-        found.setdefault(mask.sub("\0", lines[places[0]]), []).append(places)
+    found: defaultdict[str, list[list[int]]] = defaultdict(list)
+    # What a mask finds never goes across a line's end: all lines are masked at once.
+    firsts = "\n".join([lines[places[0]] for places in classes.values()])
+    for shape, places in zip(mask.sub("\0", firsts).split("\n"), classes.values(), strict=True):
+        found[shape].append(places)
     return {
         shape: parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
         for shape, parts in found.items()
@@ -100,37 +111,43 @@ def _keep_errors(
     warned = [bisect_right(ends, found.start()) for found in _STATUS.finditer(text)]
     firsts = [lines[places[0]] for places in classes.values()]
     are_errors = are_error_lines(firsts)
-    words = "\n".join(firsts).lower()
-    signs = [sign for sign in _WARNINGS if sign in words]
-    for places, first, is_error in zip(classes.values(), firsts, are_errors, strict=True):
-        if is_error:
+    are_warnings = _warnings(firsts)
+    for n, places in enumerate(classes.values()):
+        if are_errors[n]:
             for place in places:
                 _keep_around(lines, place, kept, traced)
-        elif _warns(first, signs):
+        elif n in are_warnings:
             warned += places
     if len(warned) <= len(lines) * _WARNED_SHARE:
         for place in warned:
             _keep_around(lines, place, kept, traced)
 
 
-def _warns(line: str, signs: Sequence[str]) -> bool:
-    """Tell whether a line is a warning; of `_WARNINGS` only the `signs` stand in the log."""
-    if _KLOG_WARNING.match(line):
-        return True
-    words = line.lower()
-    return any(sign in words for sign in signs)
+def _warnings(lines: Sequence[str]) -> set[int]:
+    """Return the places of lines that are warnings."""
+    text = "\n".join(lines).lower()
+    lower = text.split("\n")
+    signs = [sign for sign in _WARNINGS if sign in text]
+    return {n for sign in signs for n, line in enumerate(lower) if sign in line} | {
+        n for n, line in enumerate(lines) if line[:1] in _KLOG_LETTERS and _KLOG_WARNING.match(line)
+    }
 
 
 def _keep_around(lines: Sequence[str], place: int, kept: bytearray, traced: bytearray) -> None:
     after = place + 1
     # A trace that an earlier line began is kept whole already; walking it again were quadratic.
-    while after < len(lines) and not traced[after] and lines[after].startswith(_TRACE):
+    while after < len(lines) and not traced[after] and _is_traced(lines, after):
         traced[after] = kept[after] = True
         after += 1
     # The line after a trace's indented ones is its own: the exception.
     after += after > place + 1
     for near in range(max(0, place - _BEFORE), min(len(lines), after + _AFTER)):
         kept[near] = True
+
+
+def _is_traced(lines: Sequence[str], place: int) -> bool:
+    line = lines[place]
+    return bool(line) and (continues(lines, place) or line.startswith(_TRACE))
 
 
 def _keep_named(text: str, block: Block, ends: Sequence[int], kept: bytearray) -> None:

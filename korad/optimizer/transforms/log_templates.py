@@ -10,61 +10,48 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, product, repeat
-from operator import eq
+from itertools import chain, compress, product, repeat
+from operator import eq, itemgetter
 from string import ascii_uppercase
 
 from korad.domain.value import value
 from korad.optimizer.base import MARK, MEDIUM, Block, Transform, note
+from korad.optimizer.logs.holes import Hole, hole_of
 from korad.optimizer.logs.shapes import (
     Group,
     Row,
     begin_alike,
     classes_of,
+    continues,
     group_of,
     is_log,
     line_end,
     partition,
     weigher,
 )
-from korad.optimizer.logs.spacing import Cutter, Spacing, spacing_of
+from korad.optimizer.logs.spacing import Spacing, cut, spacing_of
 from korad.optimizer.recognition.kinds import are_error_lines
 
 LEAST_GAIN = 16
 """Tokens a template must save beyond its own: many templates are hard to read."""
 _BRACES = (("{", "}"), ("<", ">"), ("<<", ">>"), ("{{", "}}"))
-_DATE = re.compile(
-    r"[\[(\"']?(?:\d{4}[-/.]\d\d[-/.]\d\d[T_/:]|\d\d/[A-Z][a-z]{2}/\d{4}:|\d{8}[T-])(?=\d\d:?\d\d)"
-)
-_PAIRS = {"[": "]", "(": ")", "<": ">", '"': '"', "'": "'"}
-_SHUT = (*_PAIRS.values(), ",", ";")
 _SHORTENED = "log shortened without loss."
 _OWN = f"{MARK} {_SHORTENED}"
-_INDENT = ("", " ", "\t")
 _MIN_REPEATS = 3
 _MUCH_CHARS = 16
 _MOST_CLASSES = 0.75
 """With more classes a line the log tells a story that templates would only make hard to read."""
+_NAME_CHARS_MAX = 3
 _MARK = b"[kor:"  # the mark without hexadecimal letters
 
 
-@value
-class _Hole:
-    """A template's place for a word: what stands around the word, and its padding."""
-
-    before: str = ""
-    after: str = ""
-    width: int = 0
-    """Padded with blanks to so many characters, on the right; negative: on the left."""
-
-
-_PLAIN = _Hole()
+_place = itemgetter(0)
 
 
 @value
 class _Template:
     group: Group
-    parts: list[str | _Hole]
+    parts: list[str | Hole]
 
 
 def shorten(block: Block) -> str:
@@ -102,37 +89,38 @@ def _templates(lines: Sequence[str], classes: dict[bytes, list[int]]) -> list[_T
             template = _template(group)
             if template is not None:
                 found.append(template)
-    return sorted(found, key=lambda template: min(template.group.rows)[0])
+    return sorted(found, key=lambda template: min(map(_place, template.group.rows)))
 
 
 def _rows(lines: Sequence[str], classes: dict[bytes, list[int]]) -> Iterable[list[Row]]:
     """Return the lines that may become words of a template, together with those as long."""
+    places = _plain(lines, classes)
+    words, gaps = cut([lines[place] for place in places])
     buckets: defaultdict[int, list[Row]] = defaultdict(list)
-    cut = Cutter().cut
-    for place in _plain(lines, classes):
-        words, gaps = cut(lines[place])
-        if words:
-            buckets[len(words)].append((place, words, gaps))
+    for size, row in zip(map(len, words), zip(places, words, gaps, strict=True), strict=True):
+        buckets[size].append(row)
+    buckets.pop(0, None)
     return buckets.values()
 
 
 def _plain(lines: Sequence[str], classes: dict[bytes, list[int]]) -> list[int]:
     """Return the places of the lines that hold no error, stack trace or note, class by class."""
-    traced: set[int] = set()
-    plain: list[int] = []
     are_errors = are_error_lines([lines[places[0]] for places in classes.values()])
-    for (skeleton, places), is_error in zip(classes.items(), are_errors, strict=True):
-        if is_error:
-            for place in places:
-                _trace(lines, place + 1, traced)
-        elif not skeleton.startswith(_MARK):
-            plain += places
+    traced: set[int] = set()
+    for place in chain.from_iterable(compress(classes.values(), are_errors)):
+        _trace(lines, place + 1, traced)
+    plain = [
+        place
+        for (skeleton, places), is_error in zip(classes.items(), are_errors, strict=True)
+        if not is_error and not skeleton.startswith(_MARK)
+        for place in places
+    ]
     return [place for place in plain if place not in traced] if traced else plain
 
 
 def _trace(lines: Sequence[str], place: int, traced: set[int]) -> None:
     """Add the places of the indented lines that begin at a place: an error's stack trace."""
-    while place < len(lines) and lines[place][:1] in _INDENT and place not in traced:
+    while place < len(lines) and place not in traced and continues(lines, place):
         traced.add(place)
         place += 1
 
@@ -148,17 +136,17 @@ def _template(group: Group) -> _Template | None:
             return None
         group = group_of(rows)
         spacing = Spacing(gaps=list(usual), widths=[0] * len(group.columns))
-    parts: list[str | _Hole] = []
+    parts: list[str | Hole] = []
     for column, fixed, gap, width in zip(
         group.columns, group.fixed, spacing.gaps, spacing.widths, strict=False
     ):
         parts.append(" " * gap)
-        parts.append(column[0] if fixed else _hole(column, width))
+        parts.append(column[0] if fixed else hole_of(column, width))
     parts.append(" " * spacing.gaps[-1])
     return _Template(group=group, parts=parts) if _says_much(group, parts) else None
 
 
-def _says_much(group: Group, parts: Sequence[str | _Hole]) -> bool:
+def _says_much(group: Group, parts: Sequence[str | Hole]) -> bool:
     """Tell whether the template's own words are worth to be looked up at the top."""
     own = sum(
         len(part.strip()) if isinstance(part, str) else len(part.before) + len(part.after)
@@ -168,44 +156,6 @@ def _says_much(group: Group, parts: Sequence[str | _Hole]) -> bool:
         return True
     filled = sum(len("".join(column)) for column in group.columns)
     return own * 2 * len(group.rows) >= filled
-
-
-def _hole(column: Sequence[str], width: int) -> _Hole:
-    """Return what a column's words share that is no part of a value: date, brackets, commas."""
-    if width:
-        return _Hole(width=width)
-    first = column[0]
-    date = _DATE.match(first)
-    if not date and first[0] not in _PAIRS and first[-1] not in _SHUT:
-        return _PLAIN
-    # What the least and the greatest of words begin with, all of them begin with.
-    least, greatest = min(column), max(column)
-    ends = "\n".join(["", *column, ""])
-    size, most = len(column), min(map(len, column)) - 1
-    before = ""
-    if date and least.startswith(date[0]) and greatest.startswith(date[0]):
-        before = date[0]
-    elif first[0] in _PAIRS and least[0] == first[0] == greatest[0]:
-        before = first[0]
-    after = ""
-    while len(before) + len(after) < most:
-        more = first[-len(after) - 1 :]
-        if not _is_edge(more[0], before, first) or ends.count(f"{more}\n") != size:
-            break
-        after = more
-    if not after and before in _PAIRS:
-        before = ""
-    return _Hole(before=before, after=after) if len(before) + len(after) <= most else _PLAIN
-
-
-def _is_edge(character: str, before: str, word: str) -> bool:
-    """Tell whether a word's last character belongs to the sentence and not to the value."""
-    if character in ",;":
-        return True
-    return any(
-        character == shut and (before[:1] == start or (start != shut and start not in word))
-        for start, shut in _PAIRS.items()
-    )
 
 
 def _marks(templates: Sequence[_Template]) -> tuple[str, str] | None:
@@ -222,11 +172,11 @@ def _marks(templates: Sequence[_Template]) -> tuple[str, str] | None:
     return None
 
 
-def _constant(part: str | _Hole) -> str:
+def _constant(part: str | Hole) -> str:
     return part if isinstance(part, str) else f"{part.before}\0{part.after}"
 
 
-def _print(parts: Sequence[str | _Hole], marks: tuple[str, str]) -> str:
+def _print(parts: Sequence[str | Hole], marks: tuple[str, str]) -> str:
     start, end = marks
     made = []
     for part in parts:
@@ -240,8 +190,10 @@ def _print(parts: Sequence[str | _Hole], marks: tuple[str, str]) -> str:
 
 def _names(classes: Iterable[bytes]) -> Iterator[str]:
     """Yield short names that no line of the log begins with."""
-    taken = {skeleton.partition(b" ")[0] for skeleton in classes}
-    for size in (1, 2, 3):
+    # Of the first bytes there are few: no name is longer.
+    begins = {skeleton[: _NAME_CHARS_MAX + 1] for skeleton in classes}
+    taken = {begin.partition(b" ")[0] for begin in begins}
+    for size in range(1, _NAME_CHARS_MAX + 1):
         for letters in product(ascii_uppercase, repeat=size):
             name = "".join(letters)
             if name.encode() not in taken:
@@ -252,7 +204,7 @@ def _fill(template: _Template, name: str, body: list[str]) -> None:
     group = template.group
     own: list[Iterable[str]] = [repeat(name, len(group.rows))]
     for column, part in zip(group.columns, template.parts[1::2], strict=False):
-        if isinstance(part, _Hole):
+        if isinstance(part, Hole):
             start, end = len(part.before), -len(part.after) or None
             cut = part.before or part.after
             own.append([word[start:end] for word in column] if cut else column)
@@ -261,17 +213,21 @@ def _fill(template: _Template, name: str, body: list[str]) -> None:
 
 
 def _fold_repeats(lines: list[str]) -> list[str]:
-    if not any(map(eq, lines, lines[1:])):
-        return lines
+    """Return the lines with a note in the place of those that repeat the line before."""
     folded: list[str] = []
-    for line, run in groupby(lines):
-        copies = len(list(run)) - 1
-        words = note(f"the line above repeats {copies} more times")
-        if copies * (len(line) + 1) > len(words) + 20 and not line.startswith(MARK):
-            folded += [line, words]
-        else:
-            folded += [line] * (copies + 1)
-    return folded
+    done = end = 0
+    for place in compress(range(1, len(lines)), map(eq, lines, lines[1:])):
+        if place < end:
+            continue  # within a run that was dealt with
+        line, end = lines[place], place + 1
+        while end < len(lines) and lines[end] == line:
+            end += 1
+        words = note(f"the line above repeats {end - place} more times")
+        if (end - place) * (len(line) + 1) > len(words) + 20 and not line.startswith(MARK):
+            folded += lines[done:place]
+            folded.append(words)
+            done = end
+    return folded + lines[done:] if done else lines
 
 
 def _explain(count: int, templates: Sequence[_Template], marks: tuple[str, str]) -> str:
@@ -281,7 +237,7 @@ def _explain(count: int, templates: Sequence[_Template], marks: tuple[str, str])
         f" template's name is that template with each {start}{end} filled, in order, by the words"
         " after the name; all other lines are unchanged."
     )
-    if any(isinstance(part, _Hole) and part.width for t in templates for part in t.parts):
+    if any(isinstance(part, Hole) and part.width for t in templates for part in t.parts):
         words += (
             f" {start}5{end}: padded to 5 characters on the right, {start}>5{end}: on the left."
         )

@@ -50,6 +50,32 @@ def test_of_longer_texts_only_samples_are_counted_where_they_are_clear():
     assert 2 * COUNTED_CHARS_MAX == sum(counted)
 
 
+def test_a_text_that_is_plainly_shorter_is_taken_at_a_glance():
+    old, shorter = "some words of prose " * 1_000, "some words of prose " * 700
+    counted = []
+
+    assert pays(old, shorter, lambda text: counted.append(len(text)) or words(text), exact=False)
+    assert COUNTED_CHARS_MAX // 2 == sum(counted)
+
+
+def test_a_glance_alone_refuses_no_text():
+    counted = []
+
+    def count(text):
+        """Find what is looked at first, of the old text, as cheap as drawn lines."""
+        counted.append(text)
+        return 1 if len(counted) <= 2 else words(text)
+
+    assert pays("a " * 20_000, "word " * 5_000, count, exact=False)
+    assert 2 * COUNTED_CHARS_MAX == sum(map(len, counted))
+
+
+def test_what_is_plainly_shorter_must_save_32_tokens_as_well():
+    old, new = "some words of prose " * 1_000, "some words of prose " * 700
+
+    assert not pays(old, new, lambda text: 1 if "s" in text else 0, exact=False)
+
+
 def test_what_an_exact_transform_leaves_out_of_a_long_text_needs_no_samples():
     old, new = "some words of prose " * 1_000, "some words of prose " * 900
     counted = []

@@ -50,13 +50,45 @@ def test_a_quotation_mark_that_is_not_closed_is_no_tag_of_that_kind():
     assert "x" == attributes.of(' a="x" "rest')["a"]
 
 
-@pytest.mark.parametrize("source", ["{{ name }}", "{% if a %}", "<a b={c}>", '<a b="<%= c %>">'])
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (' class="x" href=" /a?b&amp;c "', {"href": "/a?b&c"}),
+        ('href="/a" href="/b"', {"href": "/a"}),
+        (' href="/a" title="t"', {"href": "/a", "title": "t"}),
+        (' href="/a" aria-label="l"', {"href": "/a", "aria-label": "l"}),
+        (" HREF=/a", {"href": "/a"}),
+        (" href='/a' id=\"b\"", {"href": "/a", "id": "b"}),
+        (' id=" href=" name="x"', {"id": "href=", "name": "x"}),
+        (' data-href="/no" id="x"', {"data-href": "/no", "id": "x"}),
+    ],
+)
+def test_of_a_link_its_target_title_and_label_are_read(source, expected):
+    assert expected == Attributes().of_link(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ name }}",
+        "{% if a %}",
+        "<a b={c}>",
+        '<a b="<%= c %>">',
+        "{%- if a -%}",
+        "{%endif%}",
+        "<code>x</code>{{ name }}",
+        "</code>{{ name }}",
+    ],
+)
 def test_what_a_program_fills_in_is_a_template(source):
     assert is_template(split_tags(f"<p>words</p>{source}<p>more</p>"))
 
 
 @pytest.mark.parametrize(
-    "source", ["{ a }", "100 %", "<script>x={{}}</script>", '<a width="5%">', "<style>a{}</style>"]
-)
+    "source",
+    ["{ a }", "100 %", "<script>x={{}}</script>", '<a width="5%">', "<style>a{}</style>",
+     "<pre>{{ name }}</pre>", "<p>In <CODE>{% if %}</CODE>, <code><b>x</b></code>",
+     '<img src="/i?a=1&b={2}">', '<img src="/i?{%22a%22}">', "<form data-to='<%= q %>'>"],
+)  # fmt: skip
 def test_what_merely_has_its_signs_is_none(source):
     assert not is_template(split_tags(f"<p>words</p>{source}<p>more</p>"))

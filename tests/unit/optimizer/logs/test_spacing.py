@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from korad.optimizer.logs.spacing import Cutter
+from korad.optimizer.logs.spacing import cut
 
 
 @pytest.mark.parametrize(
@@ -20,18 +20,28 @@ from korad.optimizer.logs.spacing import Cutter
     ],
 )
 def test_words_and_the_blanks_around_them(line, words, gaps):
-    found, blanks = Cutter().cut(line)
+    assert ([tuple(words)], [gaps]) == cut([line])
 
-    assert words == list(found)
-    assert gaps == blanks
+
+def written(words, gaps):
+    """Put a line together again."""
+    return "".join(blanks * " " + word for blanks, word in zip(gaps, [*words, ""], strict=True))
 
 
 def test_lines_of_as_many_pieces_keep_their_own_gaps():
-    cut = Cutter().cut
     lines = ["a  b c", "a b  c", "aa  b c", "  a b c", "a b c  ", "a   b c", "a  b  c", "a  b c"]
 
-    for line in lines * 2:
-        words, gaps = cut(line)
-        pieces = [blanks * " " + word for blanks, word in zip(gaps, [*words, ""], strict=True)]
-        assert line == "".join(pieces)
-        assert ["a", "b", "c"] == [word[:1] for word in words]
+    found, blanks = cut(lines * 2)
+
+    assert lines * 2 == list(map(written, found, blanks))
+    assert [["a", "b", "c"]] * 16 == [[word[:1] for word in words] for words in found]
+
+
+def test_lines_are_told_in_their_order_whatever_their_length():
+    lines = ["one", "", "one two", " one", "one two three", "   ", "two", "one  two", "two  two"]
+
+    found, blanks = cut(lines)
+
+    assert lines == list(map(written, found, blanks))
+    assert [line.split() for line in lines] == list(map(list, found))
+    assert cut([]) == ([], [])

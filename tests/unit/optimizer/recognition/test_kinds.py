@@ -26,6 +26,9 @@ def lines(pattern, count=30):
 
 WORDS = ("orders", "cart", "search", "billing", "mail")
 
+NAMES = [f"{word}_{n}" for n, word in enumerate(WORDS * 3)]
+PASSAGE = "a long tunnel was opened to the public, so they say, and nobody came to see it. " * 4
+
 LOGS = {
     "syslog": "Apr  3 10:11:{two:02d} web1 sshd[{n}]: Accepted publickey for {word} port {n}",
     "rfc5424": "<34>1 2026-04-03T10:11:{two:02d}Z host app - ID{n} - {word} done",
@@ -55,6 +58,27 @@ LOGS = {
     "tap": "ok {n} - {word} works",
     "actions": "2026-04-03T10:11:{two:02d}.1234567Z ##[group]Run {word} {n}",
     "json lines": '{{"ts": {n}, "level": "info", "msg": "{word}"}}',
+    "json lines of numbered levels": '{{"level": 30, "req": {{"id": {n}}}, "msg": "{word}"}}',
+    "json lines without a level": '{{"log": "{word} {n}", "stream": "stdout", "time": "{n}"}}',
+    "json lines of a journal": '{{"__REALTIME_TIMESTAMP": "{n}", "MESSAGE": "{word} {n}"}}',
+    "rails": "I, [2026-04-03T10:11:{two:02d}.123456 #{n}]  INFO -- : [{id}] handled {word}",
+    "rust tracing": "  2026-04-03T10:11:{two:02d}.123456Z  INFO {word}::srv: handled order {n}",
+    "logcat": "04-03 10:11:{two:02d}.123  1702  2395 D {word}: handled order {n}",
+    "logcat by tags": "D/{word}Manager( {n}): handled order {n}",
+    "strace": 'read({n}, "{id}", 4096) = {two}',
+    "strace of threads": "[pid {n}] 1252.213866 futex(0x{id}, FUTEX_WAKE_PRIVATE, 1) = {n}",
+    "training": "epoch 0 step {n} | loss 0.{id} | lr 3.0e-04 | {n} tok/s",
+    "health app": "20260403-10:11:{two:02d}:606|Step_{word}|30002312|onStep {n}",
+    "windows cbs": "2026-04-03 10:11:{two:02d}, Info                  CBS    Loaded {word} {id}",
+    "thunderbird": "- 1131566{n:03d} 2026.04.03 dn{n} Apr 3 10:11:{two:02d} dn{n} {word}: opened",
+    "open stack": "api.log.1.2026-04-03_13:53:08 2026-04-03 10:11:{two:02d}.387 {n} INFO {word}",
+    "hits in a log": "var/app.log:{n}:2026-04-03 10:11:{two:02d} INFO {word} {n}",
+    "hits in logs": "var/app-1.log:2026-04-03 10:11:{two:02d} INFO {word} {n}",
+    "numbered log": "{n:6}\t2026-04-03 10:11:{two:02d} INFO {word} {n}",
+    "basic iso stamps": "20260403T1011{two:02d}Z {word} handled order {n}",
+    "indented cargo": "   Compiling {word}-{word} v0.{n}.1",
+    "indented go test": "    --- PASS: Test/{word}_{n} (0.00s)",
+    "unittest": "test_{word}_{n} (tests.test_{word}.Test.test_{n}) ... ok",
     "bare": "worker {n} finished {word} in {two} ms",
     "sequence": "seq={n} written",
     "coloured": "\x1b[32m10:11:{two:02d}\x1b[0m \x1b[1m{word}\x1b[0m {n}",
@@ -65,6 +89,14 @@ LOGS = {
 @pytest.mark.parametrize("pattern", LOGS.values(), ids=LOGS)
 def test_a_log_is_recognised_by_its_lines(pattern):
     assert Kind.LOG is kind_of(lines(pattern))
+
+
+@pytest.mark.parametrize("name", ["rust tracing", "indented cargo", "numbered log"])
+def test_an_indented_log_may_hold_what_is_indented_further(name):
+    made = lines(LOGS[name], 20).splitlines()
+    made[5:5] = [f"           caused by part {n}" for n in range(8)]
+
+    assert Kind.LOG is kind_of("\n".join(made))
 
 
 def test_a_stack_trace_inside_a_log_does_not_hide_it():
@@ -162,6 +194,19 @@ OTHERS = {
     "passages": ("Document [1](Title: A) It is so.\n\nDocument [2](Title: B) Not so.", Kind.TEXT),
     "paragraphs": ("".join(f"{w} {'word  and word ' * 40}\n" for w in WORDS), Kind.TEXT),
     "dialogue": ("Ann B: It works .\nBob C: OK .\nAnn B: Right . So , what now ?\n", Kind.TEXT),
+    "records": (lines('{{"flight": "QX{n}", "to": "{word}", "fare": {two}}}'), Kind.JSON),
+    "records with a level of skill": (lines('{{"name": "{word}", "level": {n}}}'), Kind.JSON),
+    "records with a message": (lines('{{"from": "{word}", "message": "row {n}"}}'), Kind.JSON),
+    "csv with times and words": (lines("2026-04-03 10:11:{two:02d}, Error rate, {n}"), Kind.TABLE),
+    "top": (lines("  {n:4} root 20 0 1712 S 0.0 00:00:{two:02d}  {word:9} x"), Kind.TABLE),
+    "chunks of files": (
+        "".join(f"Chunk {n} of 15\nSource: {w}.md\n{PASSAGE[n:]}\n" for n, w in enumerate(NAMES)),
+        Kind.TEXT,
+    ),
+    "chunks of one file": (
+        "".join(f"Chunk {n} of 15\nSource: a.md\n{PASSAGE[n:]}\n" for n in range(15)),
+        Kind.TEXT,
+    ),
     "string": ('"line one  \\nline two"', Kind.TEXT),
     "number": ("  5067165809410791934955906  ", Kind.TEXT),
     "one message": ("bash: foo: command not found", Kind.TEXT),
@@ -192,6 +237,9 @@ def test_other_texts_are_told_by_their_look(text, kind):
         ("text", "def f():\n    return 1\n", Kind.SOURCE),
         ("diff", "-a\n+b", Kind.DIFF),
         ("csv", "a,b", Kind.TABLE),
+        ("jsonl", lines(LOGS["json lines"]), Kind.LOG),
+        ("jsonl", lines('{{"id": {n}, "name": "{word}"}}'), Kind.JSON),
+        ("ndjson", "{broken", Kind.JSON),
         ("markdown", "a", Kind.MARKDOWN),
         ("bash", lines(LOGS["spring"]), Kind.SOURCE),
     ],
@@ -395,6 +443,33 @@ def test_a_line_may_speak_of_an_error(line):
 )
 def test_a_line_without_an_error_is_none(line):
     assert not is_error_line(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "3 errors_and more, failed_2 and _failed, failed2",
+        "couldnot, cannot_be, xtimed out, out ofmemory, notfound",
+        "exit code 0, exited with 0, exit 0, exits 12, exit 0x1",
+        "undeadlocked, deadlock's",
+        "timed  out, segmentation\tfault",
+    ],
+)
+def test_what_only_begins_or_ends_like_a_sign_of_an_error(line):
+    told = [part for part in line.split(", ") if is_error_line(part)]
+
+    assert told == [
+        part for part in line.split(", ") if part in {"3 errors_and more", "deadlock's"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "sign", ["couldn't", "could not", "can't", "no such", "exit=3", "oom", "err", "backoff"]
+)
+def test_a_denial_beside_a_sign_of_an_error_denies_nothing(sign):
+    assert is_error_line(f"no errors, {sign}")
+    assert is_error_line(f"{sign}: error=0")
+    assert not is_error_line("no errors, error=0")
 
 
 def test_many_lines_are_told_as_each_alone():

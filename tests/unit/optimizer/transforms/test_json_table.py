@@ -123,6 +123,40 @@ def test_an_empty_place_means_null_where_no_key_is_absent() -> None:
     assert compact(text) == read(table)
 
 
+def test_nulls_in_a_row_leave_all_their_places_empty_and_nulls_in_strings_stay() -> None:
+    rows = [
+        {
+            "id": user["id"], "a": None, "b": None, "c": None, "said": "null,null",
+            "day": ["null", 1], "d": None, "e": None if user["id"] % 2 else 1,
+        }
+        for user in users(20)
+    ]  # fmt: skip
+    text = json.dumps(rows)
+    table = tool(text)
+
+    assert '[[100,,,,"null,null",["null",1],,1],[101,,,,"null,null",["null",1]],' in table
+    assert compact(text) == read(table)
+
+
+@pytest.mark.parametrize("more", [{}, {"none": None}, {"list": [1]}, {"lists": [[1]]}, {"at": {}}])
+def test_braces_and_brackets_in_strings_do_no_harm(more: dict[str, Any]) -> None:
+    rows = [
+        {**user, "{a": "{", "said": f"[{user['id']}" + '},{"id":1,"name":', **more}
+        for user in users(20)
+    ]
+    text = json.dumps(rows)
+
+    assert compact(text) == read(tool(text))
+
+
+def test_objects_of_nulls_alone_are_empty_lists() -> None:
+    text = json.dumps([{"first": None, "second": None}] * 20)
+    table = tool(text)
+
+    assert "[[],[],[]," in table
+    assert compact(text) == read(table)
+
+
 def test_nested_objects_arrays_and_maps_are_listed_by_the_keys() -> None:
     rows = [
         {

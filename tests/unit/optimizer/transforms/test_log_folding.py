@@ -97,6 +97,18 @@ def test_a_json_line_with_blanks_that_stands_out_stays():
     assert len(made) < 40
 
 
+@pytest.mark.parametrize(
+    "warning",
+    ["W0303 09:02:30.000001 7 disk.go:71] is slow", "Timed Out: 7 of 9", "a WARNING of the disk"],
+)
+def test_warnings_keep_their_neighbours(warning):
+    lines = usual()
+
+    made = fold("\n".join([*lines[:150], warning, *lines[150:]]))
+
+    assert "\n".join([lines[149], warning, *lines[150:152]]) in made
+
+
 def test_errors_keep_their_neighbours_and_stack_traces():
     lines = usual()
     trace = [
@@ -158,6 +170,165 @@ def test_the_greatest_value_stays_when_the_question_asks_for_it():
     slowest = max(lines, key=lambda line: float(line.rsplit("=", 1)[1][:-1]))
 
     assert slowest in fold("\n".join(lines), question="Which was the slowest?").split("\n")
+
+
+def logins(lines: int = 600) -> list[str]:
+    chance = random.Random(9)
+    return [
+        f"2031-03-03 10:{n // 60:02}:{n % 60:02} INFO auth user={chance.choice(USERS)} logged in"
+        f" from 10.0.0.{chance.randrange(250)}"
+        for n in range(lines)
+    ]
+
+
+USERS = ("ann", "bob", "cyd", "dee")
+
+
+def between(lines: list[str], first: str, last: str) -> list[str]:
+    return [line for line in lines if first <= line.split(" ")[1] <= last]
+
+
+@pytest.mark.parametrize(
+    ("question", "first", "last"),
+    [
+        ("What happened at 10:05?", "10:05:00", "10:05:59"),
+        ("What happened at 10:05:07?", "10:05:07", "10:05:07"),
+        ("And at 10:02 and 10:05?", "10:05:00", "10:05:59"),
+        ("What was there between 10:03:00 and 10:03:05?", "10:03:00", "10:03:05"),
+        ("Show 2031-03-03 10:03:10 to 10:04.", "10:03:10", "10:04:59"),
+        ("Anything odd from 2031-03-03T10:03 until 2031-03-03T10:04?", "10:03:00", "10:04:59"),
+        ("What came 10:03\u201310:04?", "10:03:00", "10:04:59"),
+        ("What happened after 10:07?", "10:07:00", "10:09:59"),
+        ("What happened at 2031-03-03T10:05?", "10:05:00", "10:05:59"),
+        ("What happened before 10:02:30 am?", "10:00:00", "10:02:30"),
+        ("Was geschah zwischen 10:03 und 10:04?", "10:03:00", "10:04:59"),
+    ],
+)
+def test_all_lines_of_a_time_that_is_asked_for_stay(question, first, last):
+    lines = logins()
+
+    made = fold("\n".join(lines), question=question).split("\n")
+
+    wanted = between(lines, first, last)
+    assert wanted
+    assert wanted == [line for line in between(made, first, last) if line in set(wanted)]
+    assert len(made) < len(lines) - 100
+
+
+def test_a_span_may_go_over_midnight_and_takes_lines_without_a_time_along():
+    lines = [
+        f"2031-03-03 {n // 60 % 24:02}:{n % 60:02}:00 INFO stored n" for n in range(0, 1440, 3)
+    ]
+    lines += [f"2031-03-04 00:{n:02}:00 INFO stored n" for n in range(20)]
+    lines.insert(-15, "and more of it")
+
+    made = fold("\n".join(lines), question="What happened between 23:30 and 00:10?").split("\n")
+
+    assert [line for line in lines if " 23:3" in line or " 00:0" in line] == [
+        line for line in made if " 23:3" in line or " 00:0" in line
+    ]
+    assert "and more of it" in made
+    assert "2031-03-03 12:00:00 INFO stored n" not in made
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "List every login of bob.",
+        "list the logins of Bob",
+        "Which of all bob's logins came from elsewhere?",
+        "How many logins did bob have?",
+        "Please count the logins of bob",
+        "Zeige alle Anmeldungen von bob",
+    ],
+)
+def test_all_lines_of_what_is_asked_for_altogether_stay(question):
+    lines = logins()
+
+    made = fold("\n".join(lines), question=question).split("\n")
+
+    assert [line for line in lines if "=bob" in line] == [line for line in made if "=bob" in line]
+    assert len(made) < len(lines) // 2
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many users logged in?",
+        "Print every line.",
+        "Give me all entries and records",
+        "Which of all the IPs from auth is new?",
+        "What happened before 10:08?",
+    ],
+)
+def test_a_log_of_which_most_is_asked_for_is_not_folded(question):
+    text = "\n".join(logins())
+
+    assert fold(text, question=question) is text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Why did all of it stop?",
+        "Find the slowest request and the one that got a 502.",
+        "Make sure that every user is logged in.",
+        f"{'Mind the rules. ' * 30}Show all users. {'Mind the rules. ' * 30}",
+        "It is 16:9, see app.py:10:05 for 12:30:45:11",
+        "Does node10:05 answer 10.0.0.10:05, and what is 10:75?",
+        "What is the count of auth?",
+    ],
+)
+def test_other_questions_keep_no_more_than_the_usual(question):
+    lines = logins()
+
+    assert len(fold("\n".join(lines), question=question)) < len("\n".join(lines)) // 5
+
+
+def test_all_lines_of_a_day_that_is_asked_for_stay():
+    lines = [f"2031-03-{n // 60 + 1:02} 10:{n % 60:02}:00 INFO stored n" for n in range(600)]
+
+    made = fold("\n".join(lines), question="What happened on 2031-03-04?").split("\n")
+
+    assert 60 == sum(line.startswith("2031-03-04") for line in made)
+    assert len(made) < 80
+
+
+STAMPS = {
+    "apache": '10.1.2.3 - - [03/Mar/2031:10:{m:02}:{s:02} +0000] "GET /a{n} HTTP/1.1" 200 5',
+    "basic": "20310303T10{m:02}{s:02}Z INFO stored id={n}",
+    "hdfs": "310303 10{m:02}{s:02} 25 INFO dfs.Node: stored blk_{n}",
+    "klog": "I0303 10:{m:02}:{s:02}.000001 7 disk.go:71] stored {n}",
+    "json": '{{"ts":"2031-03-03T10:{m:02}:{s:02}Z","level":"info","msg":"stored","n":{n}}}',
+}
+
+
+@pytest.mark.parametrize("form", STAMPS.values(), ids=STAMPS)
+def test_a_time_is_found_in_stamps_of_many_forms(form):
+    lines = [form.format(m=n // 60, s=n % 60, n=n * 7919 % 1009) for n in range(600)]
+
+    made = fold("\n".join(lines), question="What happened at 10:05?").split("\n")
+
+    assert [line for line in lines if line in set(lines[300:360])] == [
+        line for line in made if line in set(lines[300:360])
+    ]
+    assert len(made) < 100
+
+
+def test_an_entry_of_an_indented_log_is_no_stack_trace():
+    lines = [f"  {line.replace('worker', 'w')}" for line in usual()]
+    lines[150:150] = ["  2031-03-03T09:02:30Z ERROR cannot store", "      at put (store.x)"]
+
+    made = fold("\n".join(lines)).split("\n")
+
+    assert lines[150:152] == [line for line in made if line in lines[150:152]]
+    assert len(made) < 40
+
+
+def test_records_a_line_each_are_left_to_the_table():
+    text = "".join(f'{{"flight": "QX{n}", "to": "LIS", "fare": {n * 7 % 90}}}\n' for n in range(60))
+
+    assert fold(text, question="Which flights go to Lisbon?") is text
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,34 @@ def build(chance: random.Random, place: int) -> str:
     return f"[{place + 1}/900] Building CXX object lib/{chance.choice('abc')}_{place}.cpp.o"
 
 
-STYLES: list[Callable[[random.Random, int], str]] = [access, service, kernel, build]
+def tracing(chance: random.Random, place: int) -> str:
+    return (
+        f"  2031-03-03T{clock(place)}.123456Z  INFO {chance.choice(['cart', 'pay'])}::srv:"
+        f" handled order {chance.randrange(9999)}"
+    )
+
+
+def machine(chance: random.Random, place: int) -> str:
+    return (
+        f"- {1131566461 + place} 2031.03.03 dn{chance.randrange(99)} Mar 3 {clock(place)} dn7/dn7"
+        f" crond(pam_unix)[{chance.randrange(9999)}]: session opened for user root"
+    )
+
+
+def found(chance: random.Random, place: int) -> str:
+    return f"app.log:{place + 7}:2031-03-03 {clock(place)} INFO stored {chance.randrange(999)} rows"
+
+
+def numbered(chance: random.Random, place: int) -> str:
+    return (
+        f"{place + 1:6}\t2031-03-03 {clock(place)} INFO stored {chance.randrange(999)} rows of it"
+    )
+
+
+STYLES: list[Callable[[random.Random, int], str]] = [
+    *(access, service, kernel, build),
+    *(tracing, machine, found, numbered),
+]
 
 
 def log_of(style: Callable[[random.Random, int], str], lines: int = 120) -> str:
@@ -115,7 +142,7 @@ def test_every_value_still_stands_in_one_piece(style):
     made = shorten(text)
 
     values = set(
-        re.findall(r"\brt=[\d.]+|/book/\d+|x/web-\d|(?<=[ :])\d\d:\d\d:\d\d[.\d]*|lib/\S+", text)
+        re.findall(r"\brt=[\d.]+|/book/\d+|x/web-\d|(?<=[ :T])\d\d:\d\d:\d\d[.\d]*|lib/\S+", text)
     )
     assert values
     assert {value for value in values if value not in made} == set()
@@ -154,6 +181,17 @@ def test_equal_lines_in_a_row_are_counted():
     made = shorten(text)
 
     assert "[korad: the line above repeats 29 more times]" in made
+    assert text == restore(made)
+
+
+def test_of_equal_lines_only_those_are_counted_that_pay_wherever_they_stand():
+    waits = "2031-03-03 10:00:00.000 INFO  waiting for the lock\n"
+    text = waits * 9 + "x\nx\n" + log_of(service, 40) + "\n" * 30 + waits * 12 + "\n" * 200
+
+    made = shorten(text)
+
+    assert [8, 11, 200] == [int(found) for found in REPEATS.findall(made)]
+    assert "\nx\nx\n" in made
     assert text == restore(made)
 
 
