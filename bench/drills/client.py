@@ -34,6 +34,8 @@ class Call:
     stream: bool
     tokens: int
     prompt: str = "Say something."
+    talk: tuple[str, ...] = ()
+    """Messages before the prompt's own."""
     directives: str = ""
     model: str = MODEL
     max_tokens: int | None = None
@@ -68,7 +70,7 @@ class Call:
         members: dict[str, Any] = {
             "model": self.model,
             "stream": self.stream,
-            "messages": [{"role": "user", "content": text}],
+            "messages": [{"role": "user", "content": each} for each in (*self.talk, text)],
         }
         if self.max_tokens is not None:
             members["max_tokens"] = self.max_tokens

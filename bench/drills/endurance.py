@@ -20,6 +20,8 @@ SLOPE_S_MIN = 120
 """Less tells nothing about a slope, nor about one turn in a hundred."""
 WARM_WORDS, WARM_CALLS = 25_000, 2_000
 """Some 300 MB of prompts: each worker remembers up to 144 MiB of them."""
+TALK_MESSAGES, TALK_CALLS = 1_000, 250
+"""Each worker remembers the counts of some 84,000 messages."""
 RSS_SLOPE_MIB_MAX = 1.0
 """A minute, over the second half: the first fills caches."""
 SAMPLE_S = 2.0
@@ -96,6 +98,9 @@ async def _fill_memories(stage: Scene) -> None:
     load = stage.load(mix=Mix(streams=0.0, tokens=(2, 2), prompt_words=(WARM_WORDS,)))
     await load.many(WARM_CALLS, at_once=6, adjust=_directly)
     await load.stop()
+    talks = stage.load(mix=Mix(streams=1.0, tokens=(2, 2), prompt_words=(3,)))
+    await talks.many(TALK_CALLS, at_once=6, adjust=_after_a_long_talk)
+    await talks.stop()
 
 
 async def _loop_lags(stage: Scene) -> dict[float, int]:
@@ -117,6 +122,11 @@ def _p99_ms(before: dict[float, int], after: dict[float, int]) -> float:
 
 def _directly(call: Call) -> None:
     call.directives = ""
+
+
+def _after_a_long_talk(call: Call) -> None:
+    call.talk = tuple(f"{call.client_id}, {number} of many" for number in range(TALK_MESSAGES))
+    _directly(call)
 
 
 async def rolling(order: Order, checks: Checks) -> None:
