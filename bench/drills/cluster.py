@@ -8,17 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bench.drills.checks import Checks
-from bench.drills.failover import TAIL, Kinds
-from bench.drills.load import Load, Mix
+from bench.drills.kinds import Kinds, staged
+from bench.drills.load import Load
 from bench.drills.redis_faults import BACKLOG_S
 from bench.drills.redis_groups import Cluster, SlotMove
-from bench.drills.scene import Order, Scene, scene
+from bench.drills.scene import Order, Scene
 from korad.adapters.redis_cluster import key_slot
 
 SHARDS = 6
 EACH = 3
 """Keys of each kind: so they are spread over the shards."""
-QUICK = Mix(tokens=(2, 20), prompt_words=(3, 10, 40))
 HALF_MOVED_S = 0.5
 """For how long some of a slot's keys are at the old node and some at the new one."""
 SEEN_S = 1.0
@@ -71,17 +70,8 @@ async def clustered(
 ) -> AsyncIterator[tuple[Scene, Cluster, Load, Kinds]]:
     """Set a stage on a cluster, and a load of all kinds of keys."""
     cluster = Cluster(order.folder / "redis")
-    try:
-        await asyncio.to_thread(cluster.start)
-        tail = TAIL.format(url=cluster.url, shards=SHARDS)
-        async with scene(order, checks, tail=tail, keys=0) as stage:
-            kinds = Kinds()
-            keys = await kinds.make(stage, EACH)
-            load = stage.load(rate=order.rate_of(60, 200), mix=QUICK, keys=keys)
-            load.start()
-            yield stage, cluster, load, kinds
-    finally:
-        await asyncio.to_thread(cluster.stop)
+    async with staged(order, checks, cluster, shards=SHARDS, each=EACH) as (stage, load, kinds):
+        yield stage, cluster, load, kinds
 
 
 def _shipped(stage: Scene) -> int:

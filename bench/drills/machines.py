@@ -18,7 +18,7 @@ from bench.drills.books import (
 from bench.drills.budget_storm import SLICE_NANO_USD
 from bench.drills.checks import Checks
 from bench.drills.client import Call
-from bench.drills.failover import CLOSED, budget_of
+from bench.drills.kinds import CLOSED, QUICK, budget_of
 from bench.drills.load import Load, Mix
 from bench.drills.provider import StandIn
 from bench.drills.redis_faults import BACKLOG_S, why
@@ -35,7 +35,6 @@ TRIES_MAX = 250
 NEVER_S = 60.0
 """What is told of a change that never came."""
 FORBIDDEN = 403
-QUICK = Mix(tokens=(2, 20), prompt_words=(3, 10, 40))
 PROBES = Mix(streams=0, tokens=(1, 2), prompt_words=(3,), latency_ms=(0,))
 SPENDING = Mix(streams=0.8, leaves=0.2, tokens=(20, 400), prompt_words=(3, 10), interval_ms=(0, 1))
 _TAIL = """

@@ -22,6 +22,8 @@ from korad.domain.secret import Secret
 
 CONNECT_ERRORS = (OSError, TimeoutError, PipelineError, ReplyError)
 """What may come of a connection that is being made."""
+SENTINEL_TIMEOUT_S = 0.5
+"""A sentinel that is gone must not use up the time in which the others could answer."""
 
 
 def describe(error: Exception) -> str:
@@ -40,10 +42,6 @@ class Target(NamedTuple):
 
     def __str__(self) -> str:
         return self.path or f"{self.host}:{self.port}"
-
-
-SENTINEL_TIMEOUT_S = 0.5
-"""A sentinel that is gone must not use up the time in which the others could answer."""
 
 
 class NoMasterError(PipelineError):
