@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from korad.adapters.group_rows import PUT_GROUP, SELECT_GROUPS, columns_of_group, group_of
 from korad.adapters.key_changes import VirtualKeys
@@ -30,11 +30,11 @@ from korad.adapters.key_rules import KeyTables, Row
 from korad.adapters.pepper import load_pepper, pepper_probe
 from korad.adapters.private_file import make_private_file
 from korad.adapters.private_folder import make_private_folder
+from korad.adapters.sqlite_file import open_sqlite
 from korad.domain.identity import VirtualKey
 from korad.domain.limits import Group
 
 KEYS_FILE = "keys.sqlite3"
-BUSY_TIMEOUT_S: Final = 10.0
 
 T = TypeVar("T")
 
@@ -191,13 +191,8 @@ def _open_database(path: Path) -> sqlite3.Connection:
     make_private_file(path)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
-    db = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
+    db = open_sqlite(path)
     db.row_factory = sqlite3.Row
-    db.execute("PRAGMA journal_mode = WAL")
-    # A key that was printed must outlive a power cut; keys change rarely enough for a full sync.
-    db.execute("PRAGMA synchronous = FULL")
     return db
 
 

@@ -12,9 +12,9 @@ from typing import Any, Final, Protocol
 
 from korad.adapters.private_file import make_private_file
 from korad.adapters.private_folder import make_private_folder
+from korad.adapters.sqlite_file import open_sqlite
 from korad.ledger.schema import BOOK, ENTRY_IS_ROWID, TABLES
 
-BUSY_TIMEOUT_S: Final = 10.0
 PAGE_BYTES: Final = 8_192
 MADE_BY: Final = "`korad serve` or `korad ledger run`"
 LEASE_SUFFIX: Final = ".consumer"
@@ -98,14 +98,8 @@ class SqliteDatabase:
         except OSError as error:
             raise LedgerUnavailableError(f"{path}: {error.strerror}") from error
         with self._errors():
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-            # Of a new file only: three events on a page leave a quarter of 4 KiB unused.
-            self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            self._db.execute("PRAGMA journal_mode = WAL")
             # What the stream forgets after the commit must not be lost in a power cut.
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db = open_sqlite(path, page_bytes=PAGE_BYTES)
         if not create and not self.execute("SELECT 1 FROM sqlite_master WHERE name = 'book'"):
             self._db.close()
             raise LedgerError(f"no ledger yet: {path} is empty; `korad ledger run` fills it")

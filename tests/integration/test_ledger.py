@@ -449,7 +449,7 @@ def test_the_command_tells_of_another_ledger_and_takes_over_if_told(
 
 
 async def test_a_database_that_is_locked_is_waited_for(redis, tmp_path, monkeypatch):
-    monkeypatch.setattr("korad.ledger.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("korad.adapters.sqlite_file.BUSY_TIMEOUT_S", 0.05)
     await apply(redis, 1, 2)
     with sqlite_ledger(tmp_path / "books") as ledger:
         other = sqlite3.connect(tmp_path / "books" / "ledger.sqlite3", isolation_level=None)

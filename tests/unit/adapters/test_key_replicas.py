@@ -25,11 +25,18 @@ def pair(tmp_path, redis_binary):
         master.start()
         replica.start()
         with replica.client() as client:
-            until = time.monotonic() + TIMEOUT_S
-            while client.execute_command("ROLE")[3] != b"connected":
-                assert time.monotonic() < until
-                time.sleep(0.02)
+            _wait(lambda: client.execute_command("ROLE")[3] == b"connected")
+        # The primary counts its replica a little later than that one counts itself.
+        with master.client() as client:
+            _wait(lambda: client.execute_command("ROLE")[2])
         yield master, replica
+
+
+def _wait(condition):
+    until = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_a_key_that_was_revoked_stays_so_where_its_replica_takes_over(pair, caplog):
