@@ -11,7 +11,7 @@ import re
 from html import unescape
 from itertools import zip_longest
 
-_ATTRIBUTES = r"""[^=>]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?+[^=>]*+)*+"""
+_ATTRIBUTES = r"""[^=>]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?[^=>]*+)*+"""
 # Every alternative also ends at the end of the text: what can fail only there would be tried again
 # at the next "<", and a megabyte of "<a" would take minutes.
 _TOKEN = re.compile(
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _ATTRIBUTE = re.compile(
-    r"""([^\s=/"'][^\s=/]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"']\S*+)))?+"""
+    r"""([^\s=/"'][^\s=/]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"']\S*+)))?"""
 )
 
 _NAME = re.compile(r"""[\s/]*+([^\s=/"']++)\s*+=\s*+""")
