@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ from korad.web.fast_lane import FastLane
 from korad.web.heads import HeadReader
 from korad.web.routes import application
 from korad.web.shell import Shell
+from korad.wire.known_bodies import KnownBodies
 
 DEMO_KEY = "sk-bf-YOUR_VIRTUAL_KEY"
 """The documentation's key; it exists in demo mode only, in memory only."""
@@ -92,6 +94,7 @@ class App:
             book=_price_book(settings, self._today),
             chain=Chain(counter.count_text),
             counter=counter,
+            bodies=KnownBodies(secrets.token_hex(16)),
             cache_minimum=lambda model: capabilities.find(model).cache_min_tokens,
             default_level=settings.optimizer.default_level,
             default_margin_bp=settings.billing.margin_bp,

@@ -35,7 +35,6 @@ from korad.response_cache import Recording, cache_key, takes_part
 from korad.rooms import Destination, Rooms
 from korad.wire.figures import billed_line, closing_comment, figure_lines
 from korad.wire.http1 import error_answer, header_value, plain_answer, status_line
-from korad.wire.openai import parse_chat_request
 from korad.wire.sse import DONE, data_event
 
 FIRST_ERROR_STATUS = 400
@@ -150,7 +149,7 @@ class Exchange:
         key = self.key = authenticate(rooms.ring, head.credential_digest, self.started_ms / 1000)
         if head.error is not None:
             raise head.error
-        request = self.request = self.sent_request = parse_chat_request(body)
+        request = self.request = self.sent_request = rooms.bodies.parse(body)
         self.wants_stream = request.stream
         destination = self.destination = rooms.destination(request.model)
         if key.allowed_models is not None or key.allowed_providers is not None:

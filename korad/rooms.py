@@ -16,6 +16,7 @@ from korad.optimizer import NO_CACHE_POLICY, CachePolicy, Calibration, Chain, To
 from korad.providers.base import DialectCodec, Target
 from korad.routing import Router
 from korad.wire.http1 import header_lines
+from korad.wire.known_bodies import KnownBodies
 
 DESTINATIONS_MAX = 4_096
 """Resolved model names kept; clients choose the names, so the memory is bounded."""
@@ -60,6 +61,7 @@ class Rooms:
         book: PriceBook,
         chain: Chain,
         counter: TokenCounter,
+        bodies: KnownBodies,
         cache_minimum: Callable[[str], int],
         default_level: str,
         default_margin_bp: int,
@@ -68,6 +70,7 @@ class Rooms:
         self.ring = ring
         self.chain = chain
         self.counter = counter
+        self.bodies = bodies
         self.calibration = Calibration()
         self.deltas = DeltaRates()
         self.completion_sizes = CompletionSizes()

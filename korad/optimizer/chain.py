@@ -92,7 +92,7 @@ class Chain:
         grade = _LEVEL_OF[level]
         if not grade:
             return None
-        raw = bytes(request.members["messages"])
+        raw = request.messages_json()
         is_marked = policy.is_used
         is_text_only = not is_marked and (grade < HIGH or "tools" not in request.members)
         if is_text_only and (
@@ -171,7 +171,7 @@ class Chain:
             return None
         members["messages"] = join_messages(messages)
         return OptimizedPrompt(
-            request=msgspec.structs.replace(draft.request, members=members),
+            request=msgspec.structs.replace(draft.request, members=members, messages=None),
             strategy=f"{' + '.join(applied)} ({LEVELS[draft.level]})",
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from korad.domain.value import Fact
+from korad.wire.samples import power_of_two, samples
 
 F = TypeVar("F")
 
@@ -20,8 +21,6 @@ PROMPT_BYTES_MIN = 1_024
 SHORT_MAX = 4_096
 """Short prompts kept: 4 MB at most."""
 KEPT_BYTES_MAX = 64 * 1024 * 1024
-_SAMPLES = 8
-_SAMPLE_BYTES = 48
 _COPIES = 3
 """A kept prompt is there as a whole, as messages, and about as much again beside them."""
 
@@ -63,11 +62,11 @@ class Recent(Generic[F]):
 
     def find(self, level: int, raw: bytes) -> tuple[Known[F], bytes] | None:
         """Return a kept prompt that the messages in `raw` begin with, and the array of the rest."""
-        size = _power_of_two(len(raw))
+        size = power_of_two(len(raw))
         for part in (size, size // 2):
             if part < PROMPT_BYTES_MIN:
                 break
-            known = self._known.get(_key(level, raw, part))
+            known = self._known.get((level, part, samples(raw, part)))
             rest = None if known is None else known.rest_of(raw)
             if known is not None and rest is not None:
                 return known, rest
@@ -78,7 +77,8 @@ class Recent(Generic[F]):
         size = len(raw)
         if size < PROMPT_BYTES_MIN:
             return (level, raw) in self._short
-        known = self._known.get(_key(level, raw, _power_of_two(size)))
+        part = power_of_two(size)
+        known = self._known.get((level, part, samples(raw, part)))
         return (
             known is not None
             and known.is_plain
@@ -105,7 +105,8 @@ class Recent(Generic[F]):
                 while len(self._short) > SHORT_MAX:
                     self._short.popitem(last=False)
             return
-        key = _key(level, head, _power_of_two(size))
+        part = power_of_two(size)
+        key = (level, part, samples(head, part))
         before = self._known.pop(key, None)
         self._known[key] = Known(
             raw=head, messages=messages, keys=keys, forms=forms, is_plain=is_plain
@@ -116,13 +117,3 @@ class Recent(Generic[F]):
             self._bytes -= _COPIES * len(forgotten.raw)
         if not self._known:
             self._bytes = 0  # what two threads added at once
-
-
-def _power_of_two(size: int) -> int:
-    return 1 << (size.bit_length() - 1)
-
-
-def _key(level: int, raw: bytes, size: int) -> Key:
-    """Return samples of the first `size` bytes, spread so that conversations differ in one."""
-    step = size // _SAMPLES
-    return level, size, b"".join([raw[at : at + _SAMPLE_BYTES] for at in range(0, size, step)])

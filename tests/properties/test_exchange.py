@@ -33,6 +33,7 @@ from korad.upstream import AnswerHead, Handle, Listener
 from korad.web.heads import HeadReader
 from korad.web.relay import Relay
 from korad.web.shell import Shell
+from korad.wire.known_bodies import KnownBodies
 
 PEPPER = b"p" * 32
 KEY = "sk-bf-of-the-state-machine"
@@ -103,6 +104,7 @@ def make_rooms() -> Rooms:
         book=PriceBook.parse(EMPTY_LIST, {"*": price}, today="2026-01-01"),
         chain=Chain(lambda text: len(text.split())),
         counter=TokenCounter(lambda text: [0] * len(text.split())),
+        bodies=KnownBodies("secret"),
         cache_minimum=lambda _: 1_024,
         default_level="medium",
         default_margin_bp=15_000,

@@ -14,6 +14,7 @@ from korad.optimizer import Chain, TokenCounter
 from korad.providers.openai import OpenAIDialect
 from korad.rooms import Rooms
 from korad.routing import Router
+from korad.wire.known_bodies import KnownBodies
 
 PEPPER = b"p" * 32
 SECRET = "sk-bf-test"
@@ -47,6 +48,7 @@ def some_rooms(*providers: Provider, key: dict[str, Any] | None = None) -> Rooms
         book=a_book({"openai/*": price}),
         chain=Chain(lambda text: len(text.split())),
         counter=TokenCounter(lambda text: text.split()),
+        bodies=KnownBodies("secret"),
         cache_minimum=lambda _: 1_024,
         default_level="medium",
         default_margin_bp=15_000,
