@@ -11,13 +11,15 @@ import re
 from html import unescape
 from itertools import zip_longest
 
-_ATTRIBUTES = r"""[^=>]*+(?:=\s*+(?:"[^"]*+"|'[^']*+')?[^=>]*+)*+"""
+# No group is repeated possessively here: what of it backtracks, or looks ahead, goes wrong before
+# Python 3.11.5. So the alternatives of a value exclude each other.
+_ATTRIBUTES = r"""[^=>]*+(?:=\s*+(?:"[^"]*+"|'[^']*+'|(?!"[^"]*+"|'[^']*+'))[^=>]*+)*"""
 # Every alternative also ends at the end of the text: what can fail only there would be tried again
 # at the next "<", and a megabyte of "<a" would take minutes.
 _TOKEN = re.compile(
     rf"""<(?:!--(?:-?>|.*?(?:--!?>|\Z))
         |(?=[sStTiIxX])((?i:script|style|template|title|textarea|iframe|xmp))(?=[\s/>])({_ATTRIBUTES})(?<!/)>
-            ((?:[^<]++|<(?!/(?i:\1)[\s/>]))*+)(?:</(?i:\1)(?=[\s/>])[^>]*+(?:>|\Z)|\Z)
+            ([^<]*+(?:<(?!/(?i:\1)[\s/>])[^<]*+)*)(?:</(?i:\1)(?=[\s/>])[^>]*+(?:>|\Z)|\Z)
         |(/?[A-Za-z][^\s/>]*+)({_ATTRIBUTES})(?:>|\Z)
         |!\[CDATA\[
         |[!?/][^>]*+(?:>|\Z))""",

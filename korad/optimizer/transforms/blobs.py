@@ -28,7 +28,7 @@ _SAMPLE_CHARS = 400
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _LETTERS = r"[A-Za-z0-9+/\-_]"
-_STRETCH = re.compile(rf"(?:{_LETTERS}++|\r?\n)*+={{0,2}}")
+_STRETCH = re.compile(rf"(?:{_LETTERS}++|\r?\n)*={{0,2}}")
 _RUN = re.compile(rf"{_LETTERS}++={{0,2}}")
 _HEX = re.compile(r"(?:0[xX])?(?:[0-9a-f]++|[0-9A-F]++)")
 _ASKED = re.compile(
