@@ -24,6 +24,8 @@ class ChatRequest(Fact, frozen=True):
     """The client itself asked for the usage chunk (`stream_options.include_usage`)."""
     messages: bytes | None = None
     """The member of that name, where it is at hand as bytes; see `messages_json`."""
+    plain_levels: set[int] | None = None
+    """Shared by requests of the very same messages: at which levels these are sent unchanged."""
 
     def messages_json(self) -> bytes:
         """Return the member `messages`: a copy, of 200 KB 15 us, where it is not at hand."""

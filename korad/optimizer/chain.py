@@ -92,15 +92,20 @@ class Chain:
         grade = _LEVEL_OF[level]
         if not grade:
             return None
-        raw = request.messages_json()
         is_marked = policy.is_used
         is_text_only = not is_marked and (grade < HIGH or "tools" not in request.members)
+        noted = request.plain_levels
+        if is_text_only and noted is not None and grade in noted:
+            return None
+        raw = request.messages_json()
         if is_text_only and (
             # `find`: on bytes, `in` raises and clears an exception inside.
             raw.find(b"tool") < 0 and raw.find(b"function") < 0
             if len(raw) < USER_MESSAGE_BYTES_MIN
             else self._forms.are_plain(grade, raw)
         ):
+            if noted is not None:
+                noted.add(grade)
             return None
         draft = Draft(request=request, level=grade, raw=raw, tools_key=_tools_key(request, grade))
         fresh = split_messages(self._forms.recall(draft))
@@ -171,7 +176,9 @@ class Chain:
             return None
         members["messages"] = join_messages(messages)
         return OptimizedPrompt(
-            request=msgspec.structs.replace(draft.request, members=members, messages=None),
+            request=msgspec.structs.replace(
+                draft.request, members=members, messages=None, plain_levels=None
+            ),
             strategy=f"{' + '.join(applied)} ({LEVELS[draft.level]})",
         )
 

@@ -32,6 +32,8 @@ class _Known(Fact, frozen=True):
     """A valid body up to the end of its last message."""
     messages_at: int
     """Where the array of messages begins."""
+    plain_levels: set[int]
+    """See `ChatRequest`."""
 
 
 class KnownBodies:
@@ -58,9 +60,14 @@ class KnownBodies:
             messages = bytes(request.members[_MESSAGES])
             # Found elsewhere, say in another member of the same content, it is of no use later.
             at = raw.find(messages[:_LOOK_BYTES])
-            if raw.startswith(messages, at):
-                self._keep(raw, at, at + len(messages))
-            request = msgspec.structs.replace(request, messages=messages)
+            known = (
+                self._keep(raw, at, at + len(messages)) if raw.startswith(messages, at) else None
+            )
+            request = msgspec.structs.replace(
+                request,
+                messages=messages,
+                plain_levels=None if known is None else known.plain_levels,
+            )
         return request
 
     def _find(self, raw: bytes) -> _Known | None:
@@ -87,29 +94,30 @@ class KnownBodies:
             return None  # a second member of that name, which counts
         end = size + len(fresh) - len(begin)
         if end > size + 1:
-            self._keep(raw, at, end)
-        messages = raw[at:end]
+            known = self._keep(raw, at, end)
         members = request.members
-        members[_MESSAGES] = msgspec.Raw(messages)
+        members[_MESSAGES] = msgspec.Raw(memoryview(raw)[at:end])
         return ChatRequest(
             raw=raw,
             members=members,
             model=request.model,
             stream=request.stream,
             include_usage=request.include_usage,
-            messages=messages,
+            plain_levels=known.plain_levels,
         )
 
-    def _keep(self, raw: bytes, at: int, end: int) -> None:
+    def _keep(self, raw: bytes, at: int, end: int) -> _Known:
         """Keep a body whose messages are `raw[at:end]`; the one it continues makes room for it."""
         body = raw[: end - 1].rstrip()
+        known = _Known(body=body, messages_at=at, plain_levels=set())
         if len(body) < KNOWN_BYTES_MIN:
-            return
+            return known
         part = power_of_two(len(body))
         key = (part, samples(body, part))
         before = self._known.pop(key, None)
-        self._known[key] = _Known(body=body, messages_at=at)
+        self._known[key] = known
         self._bytes += len(body) - (0 if before is None else len(before.body))
         while self._bytes > KEPT_BYTES_MAX:
             _, forgotten = self._known.popitem(last=False)
             self._bytes -= len(forgotten.body)
+        return known
