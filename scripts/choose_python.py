@@ -148,8 +148,11 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(describe()))
         return 0
     (search_path,) = arguments
-    folders = [each for each in search_path.split(os.pathsep) if each]
-    found = find([*folders, *FOLDERS])
+    folders = [*filter(None, search_path.split(os.pathsep)), *FOLDERS]
+    if sys.platform == "darwin":
+        # Apple's is older than any that would do, and may ask to install something.
+        folders = [each for each in folders if each != "/usr/bin"]
+    found = find(folders)
     if not found:
         return 1
     path, why = choose(found)
