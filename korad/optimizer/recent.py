@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from korad.domain.value import Fact
-from korad.wire.samples import power_of_two, samples
+from korad.wire.samples import SAMPLED_BYTES_MIN, Samples, power_of_two, samples
 
 F = TypeVar("F")
 
-PROMPT_BYTES_MIN = 1_024
+PROMPT_BYTES_MIN = SAMPLED_BYTES_MIN
 """Shorter prompts are as quickly hashed; of them just those that cannot change are kept."""
 SHORT_MAX = 4_096
 """Short prompts kept: 4 MB at most."""
@@ -24,7 +24,7 @@ KEPT_BYTES_MAX = 64 * 1024 * 1024
 _COPIES = 3
 """A kept prompt is there as a whole, as messages, and about as much again beside them."""
 
-Key = tuple[int, int, bytes]
+Key = tuple[int, int, Samples]
 
 
 class Known(Fact, Generic[F], frozen=True):

@@ -16,7 +16,7 @@ from korad.domain.chat import ChatRequest
 from korad.domain.value import Fact
 from korad.errors import ClientError
 from korad.wire.openai import parse_chat_request
-from korad.wire.samples import power_of_two, samples
+from korad.wire.samples import Samples, power_of_two, samples
 
 KNOWN_BYTES_MIN = 4_096
 """Shorter bodies are as quickly parsed."""
@@ -24,7 +24,7 @@ KEPT_BYTES_MAX = 32 * 1024 * 1024
 _MESSAGES = "messages"
 _LOOK_BYTES = 64
 
-Key = tuple[int, bytes]
+Key = tuple[int, Samples]
 
 
 class _Known(Fact, frozen=True):
