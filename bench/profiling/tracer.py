@@ -85,9 +85,10 @@ class Tracer:
             node = children.get(code) or children.setdefault(code, Node(code))
         node.calls += 1
         self._nodes[frame] = node
+        frame.f_trace = follow = self._follow(node)  # for 3.13, before the next line
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
-        return self._follow(node)
+        return follow
 
     def _follow(self, node: Node) -> _Local:
         def on_event(frame: FrameType, event: str, _arg: Any) -> _Local:
