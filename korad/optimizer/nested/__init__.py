@@ -1,0 +1,1 @@
+"""Long texts inside the strings of a tool result that is JSON: found, and put back as spelled."""

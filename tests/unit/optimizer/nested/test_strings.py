@@ -1,0 +1,174 @@
+"""Finding the long strings of a JSON text."""
+
+from __future__ import annotations
+
+import json  # noqa: TID251 - orjson writes in one way only
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from korad.optimizer.nested.strings import (
+    CHARS_MIN,
+    STRINGS_MAX,
+    long_strings,
+    may_hold_strings,
+)
+
+LINES = 'a "b" \\ é\n' * 40
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=20)
+    | st.text(alphabet='ab"\\\n/é\x00😀', min_size=CHARS_MIN, max_size=CHARS_MIN + 40),
+    lambda each: (
+        st.lists(each, max_size=4) | st.dictionaries(st.text(max_size=9), each, max_size=4)
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+def found(value, **options):
+    text = json.dumps(value, **options)
+    strings = long_strings(text) if may_hold_strings(text) else []
+    assert [each.text for each in strings] == [
+        json.loads(f'"{text[each.start : each.end]}"') for each in strings
+    ]
+    return [each.text for each in strings]
+
+
+def place(members):
+    """Return where the string of lines among an object's members is said to be from."""
+    (string,) = long_strings(json.dumps([{"path": "other.py"}, members, {"url": "https://o"}]))
+    return string.place
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"stdout": LINES, "exit_code": 0},
+        [{"type": "text", "text": LINES}],
+        {"content": [{"type": "text", "text": LINES}], "isError": False},
+        {"data": {"result": {"output": LINES}}},
+        ["C:\\", LINES, "\\\\", '"', ""],
+        LINES,
+        {"page_content": LINES},
+        {"keyword": LINES},
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"indent": 2}, {"ensure_ascii": False}])
+def test_a_long_string_is_found_wherever_it_stands(value, options):
+    assert [LINES] == found(value, **options)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"stdout": "a\n" * 100, "exit_code": 0},
+        {"prose": "no escape in it " * 40},
+        {"a\n" * 200: 1},
+        [1, 2, 3, "\n"],
+        {},
+        "\n",
+    ],
+    ids=["short", "plain", "key", "numbers", "empty", "small"],
+)
+def test_other_strings_are_not(value):
+    assert [] == found(value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("next_page_token", "nextPageToken", "cursor", "signature", "key", "api_key", "apiKey"),
+        *("arguments", "args", "input", "code", "id", "call-id", "etag", "encrypted_content"),
+        *("session", "Set-Cookie", "password", "schema", "params"),
+    ],
+)
+def test_what_is_passed_on_as_it_is_is_left_out(name):
+    assert [LINES] == found({name: LINES + "!", "stdout": LINES})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'"{LINES}"',
+        json.dumps({"a": LINES})[:-1],
+        json.dumps({"a": LINES}) + "\n" + json.dumps({"b": LINES}),
+        "Result: " + json.dumps({"a": LINES}),
+        json.dumps({"a": LINES}).replace("\\n", "\n"),
+        '[2026-03-01] C:\\temp "x" read\n' * 20 + "]",
+        '"I said \\n so", he said, "' + "a" * CHARS_MIN + '"',
+        '{"a": "' + "\\ud800\\n" * 300 + '"}',
+        '{"a": "' + "\\x\\n" * 300 + '"}',
+    ],
+    ids=["raw", "cut", "two", "words", "line ends", "log", "speech", "surrogate", "bad escape"],
+)
+def test_what_is_not_one_json_value_has_none(text):
+    assert [] == (long_strings(text) if may_hold_strings(text) else [])
+
+
+def test_of_many_the_longest_are_looked_at_in_their_order():
+    value = [f"{n}\n" + "x" * (CHARS_MIN + n % 7) for n in range(STRINGS_MAX + 20)]
+    chosen = found(value)
+
+    assert STRINGS_MAX == len(chosen)
+    assert sorted(chosen, key=value.index) == chosen
+    assert min(map(len, chosen)) >= max(len(each) for each in value if each not in chosen) - 1
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"text": LINES}, ""),
+        ({"path": "a/b.py", "text": LINES}, ' open {"path": "a/b.py"}'),
+        ({"text": LINES, "filename": "b.py"}, ' open {"path": "b.py"}'),
+        ({"name": "b.py", "meta": {"size": [1, 2]}, "text": LINES}, ' open {"path": "b.py"}'),
+        ({"text": LINES, "at": [{"path": "no.py"}], "file": "b.py"}, ' open {"path": "b.py"}'),
+        ({"url": "https://e.org/a.py", "text": LINES}, ' {"url": "https://e.org/a.py"}'),
+        (
+            {"file": "b.py", "text": LINES, "href": "http://e.org/"},
+            ' open {"path": "b.py"} {"url": "http://e.org/"}',
+        ),
+        ({"file_path": "Makefile", "text": LINES}, ' open {"path": "Makefile"}'),
+        ({"name": "fetch", "text": LINES}, ""),
+        ({"url": "/ferry", "text": LINES}, ' {"url": "/ferry"}'),
+        ({"uri": "file:///a.py", "text": LINES}, ' open {"path": "file:///a.py"}'),
+        ({"path": "https://e.org", "text": LINES}, ' {"url": "https://e.org"}'),
+        ({"site": "https://e.org", "text": LINES}, ""),
+        ({"path": "x" * 301, "text": LINES}, ""),
+        ({"title": "path", "text": LINES}, ""),
+        ({"path": ["no.py"], "text": LINES}, ""),
+        ({"path": "no.py", "list": [{"text": LINES}]}, ""),
+        ({"path": "far.py", **{f"k{n}": "v" for n in range(40)}, "text": LINES}, ""),
+    ],
+)
+def test_its_object_says_where_a_string_is_from(members, expected):
+    assert expected == place(members)
+
+
+def strings_of(value):
+    """Return the strings of a value that stand under no name, in order."""
+    if isinstance(value, str):
+        return [value]
+    return [each for item in value for each in strings_of(item)] if isinstance(value, list) else []
+
+
+@settings(deadline=None)
+@given(value=JSON_VALUES, ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
+def test_any_json_is_taken_apart_as_a_parser_does(value, ascii_only, indent):
+    chosen = found(value, ensure_ascii=ascii_only, indent=indent)
+    nameless = [each for each in strings_of(value) if len(each) >= CHARS_MIN]
+    escaped = [e for e in nameless if "\\" in json.dumps(e, ensure_ascii=ascii_only)]
+
+    assert [each for each in escaped if each in chosen] == escaped
+
+
+@given(st.text(alphabet='[]{}":,\\\n a1u', max_size=600))
+def test_no_text_makes_it_fail(text):
+    for each in long_strings(text):
+        assert each.text == json.loads(f'"{text[each.start : each.end]}"', strict=False)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "plain \\ text", "[no escape]", '{"a": "\\n"} and', "{\\"]
+)
+def test_most_texts_are_told_at_a_glance(text):
+    assert not may_hold_strings(text)
