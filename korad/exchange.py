@@ -395,10 +395,13 @@ class Exchange:
     def count_prompt(self) -> None:
         """Count the prompt as it came and as it went upstream; CPU that grows with its size."""
         assert self.request is not None
-        count = self._rooms.counter.count_prompt
-        sent = received = self._counted_sent = count(self.sent_request)
-        if self._optimized is not None:
-            received = count(self.request)
+        count, optimized = self._rooms.counter.count_prompt, self._optimized
+        if optimized is None:
+            sent = received = count(self.request)
+        else:
+            # Marks have no tokens.
+            sent, received = count(optimized.request, optimized.unmarked), count(self.request)
+        self._counted_sent = sent
         self._counted_received = received
         self.counted_original = self._scaled(received.text) + received.wrapping
         self.counted_prompt = self._scaled(sent.text) + sent.wrapping

@@ -58,6 +58,8 @@ class OptimizedPrompt(Fact, frozen=True):
     request: ChatRequest
     strategy: str
     """The text of the `X-Korad-Strategy` header: the transforms that changed something."""
+    unmarked: bytes | None = None
+    """The messages without the marks for the provider's cache, which move on with every turn."""
 
 
 class Chain:
@@ -166,6 +168,7 @@ class Chain:
             if form.raw is not None:
                 messages[at] = form.raw
                 applied.update(dict.fromkeys(form.applied))
+        unmarked = join_messages(messages) if applied else draft.raw
         members = dict(draft.request.members)
         if draft.tools is not None:
             members["tools"] = msgspec.Raw(draft.tools)
@@ -174,12 +177,14 @@ class Chain:
             applied[CACHE_MARKS] = None
         if not applied:
             return None
-        members["messages"] = join_messages(messages)
+        sent = join_messages(messages) if CACHE_MARKS in applied else unmarked
+        members["messages"] = msgspec.Raw(sent)
         return OptimizedPrompt(
             request=msgspec.structs.replace(
-                draft.request, members=members, messages=None, plain_levels=None
+                draft.request, members=members, messages=sent, plain_levels=None
             ),
             strategy=f"{' + '.join(applied)} ({LEVELS[draft.level]})",
+            unmarked=unmarked,
         )
 
     def run(

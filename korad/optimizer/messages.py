@@ -63,9 +63,9 @@ def split_messages(raw: msgspec.Raw | bytes) -> list[bytes] | None:
         return None
 
 
-def join_messages(messages: Sequence[bytes]) -> msgspec.Raw:
+def join_messages(messages: Sequence[bytes]) -> bytes:
     """Return `messages` as one JSON array."""
-    return msgspec.Raw(b"[%b]" % b",".join(messages))
+    return b"[%b]" % b",".join(messages)
 
 
 def read_message(raw: bytes) -> Message | None:

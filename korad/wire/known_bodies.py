@@ -1,22 +1,20 @@
 """Parse a long request body whose beginning is known without reading that part again.
 
-A client sends its whole conversation with every turn. Looking at 200 KB of JSON costs 70 us,
-comparing it with bytes that were looked at before 9. So the latest long bodies are kept up to the
-end of their last message. A body that goes on from there is parsed with a stand-in for the
-messages that are known, and is then given them back.
+A client sends its whole conversation with every turn: 216 KB of 800 messages take 650 us to parse,
+and 26 where only a turn is new. So the latest long bodies are kept up to the end of their last
+message. A body that goes on from there is parsed with a stand-in for the messages that are known,
+and is then given them back.
 """
 
 from __future__ import annotations
-
-from collections import OrderedDict
 
 import msgspec
 
 from korad.domain.chat import ChatRequest
 from korad.domain.value import Fact
 from korad.errors import ClientError
+from korad.wire.beginnings import Beginnings, begun_array
 from korad.wire.openai import parse_chat_request
-from korad.wire.samples import Samples, power_of_two, samples
 
 KNOWN_BYTES_MIN = 4_096
 """Shorter bodies are as quickly parsed."""
@@ -24,12 +22,8 @@ KEPT_BYTES_MAX = 32 * 1024 * 1024
 _MESSAGES = "messages"
 _LOOK_BYTES = 64
 
-Key = tuple[int, Samples]
-
 
 class _Known(Fact, frozen=True):
-    body: bytes
-    """A valid body up to the end of its last message."""
     messages_at: int
     """Where the array of messages begins."""
     plain_levels: set[int]
@@ -37,24 +31,24 @@ class _Known(Fact, frozen=True):
 
 
 class KnownBodies:
-    """The latest long bodies, bounded by bytes. One thread at a time.
+    """The latest long bodies, bounded by bytes.
 
     `secret` is in the stand-in, so that no client can send one: letters and digits.
     """
 
-    __slots__ = ("_bytes", "_known", "_stand_in")
+    __slots__ = ("_begun", "_stand_in")
 
     def __init__(self, secret: str) -> None:
-        self._known: OrderedDict[Key, _Known] = OrderedDict()
-        self._bytes = 0
+        self._begun: Beginnings[_Known] = Beginnings(KEPT_BYTES_MAX)
+        """Valid bodies, each up to the end of its last message."""
         self._stand_in = b'{"role":"%b"}' % secret.encode()
 
     def parse(self, raw: bytes) -> ChatRequest:
         """Return what `parse_chat_request` makes of `raw`, and raise what it raises."""
         if len(raw) < KNOWN_BYTES_MIN:
             return parse_chat_request(raw)
-        known = self._find(raw)
-        request = None if known is None else self._parse_rest(raw, known)
+        found = self._begun.find(raw)
+        request = None if found is None else self._parse_rest(raw, *found)
         if request is None:
             request = parse_chat_request(raw)
             messages = bytes(request.members[_MESSAGES])
@@ -70,26 +64,16 @@ class KnownBodies:
             )
         return request
 
-    def _find(self, raw: bytes) -> _Known | None:
-        size = power_of_two(len(raw))
-        for part in (size, size // 2):
-            key = (part, samples(raw, part))
-            known = self._known.get(key)
-            if known is not None and raw.startswith(known.body):
-                self._known.move_to_end(key)
-                return known
-        return None
-
-    def _parse_rest(self, raw: bytes, known: _Known) -> ChatRequest | None:
+    def _parse_rest(self, raw: bytes, begun: bytes, known: _Known) -> ChatRequest | None:
         """Return the request; None where it takes all of `raw` to know."""
-        at, size = known.messages_at, len(known.body)
-        begin = known.body[: at + 1] + self._stand_in
+        at, size = known.messages_at, len(begun)
+        head = begun[: at + 1] + self._stand_in
         try:
-            request = parse_chat_request(begin + raw[size:])
+            request = parse_chat_request(head + raw[size:])
         except ClientError:
             return None  # to be told in terms of what the client sent
         fresh = memoryview(request.members[_MESSAGES])
-        begin = begin[at:]
+        begin = head[at:]
         if fresh[: len(begin)] != begin:
             return None  # a second member of that name, which counts
         end = size + len(fresh) - len(begin)
@@ -107,17 +91,7 @@ class KnownBodies:
         )
 
     def _keep(self, raw: bytes, at: int, end: int) -> _Known:
-        """Keep a body whose messages are `raw[at:end]`; the one it continues makes room for it."""
-        body = raw[: end - 1].rstrip()
-        known = _Known(body=body, messages_at=at, plain_levels=set())
-        if len(body) < KNOWN_BYTES_MIN:
-            return known
-        part = power_of_two(len(body))
-        key = (part, samples(body, part))
-        before = self._known.pop(key, None)
-        self._known[key] = known
-        self._bytes += len(body) - (0 if before is None else len(before.body))
-        while self._bytes > KEPT_BYTES_MAX:
-            _, forgotten = self._known.popitem(last=False)
-            self._bytes -= len(forgotten.body)
+        """Keep a body whose messages are `raw[at:end]`."""
+        known = _Known(messages_at=at, plain_levels=set())
+        self._begun.keep(begun_array(raw[:end]), known)
         return known

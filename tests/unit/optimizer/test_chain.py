@@ -14,6 +14,7 @@ from korad.optimizer import (
     PASSTHROUGH,
     CachePolicy,
     Chain,
+    TokenCounter,
     context as context_module,
 )
 from korad.optimizer.base import HIGH, LOW, MEDIUM, Transform
@@ -568,3 +569,22 @@ def test_a_failure_outside_of_the_transforms_leaves_the_rest_as_it_came(monkeypa
 
     assert [user(PROSE[: len(PROSE) // 2]), *messages[1:]] == sent(optimized)
     assert 1 == sum(chain.failures.values())
+
+
+@pytest.mark.parametrize("level", ["low", "medium", "high"])
+@pytest.mark.parametrize("transforms", [(), (cutting(),)], ids=["as it came", "shortened"])
+def test_what_is_counted_goes_on_from_turn_to_turn_though_the_marks_move(transforms, level):
+    chain, counter = chain_of(*transforms), TokenCounter(str.split)
+    begun = b""
+    for turns in range(3, 9):
+        messages = [user(PROSE * 20), *conversation(turns)]
+        optimized = chain.run(request(*messages, tools=TOOLS), level, MARKS)
+
+        assert CACHE_MARKS in optimized.strategy
+        assert b"cache_control" in bytes(optimized.request.members["messages"])
+        assert b"cache_control" not in optimized.unmarked
+        assert optimized.unmarked.startswith(begun)
+        assert counter.count_prompt(optimized.request, optimized.unmarked) == TokenCounter(
+            str.split
+        ).count_prompt(optimized.request)
+        begun = optimized.unmarked[:-1]

@@ -105,7 +105,7 @@ def test_what_was_kept_first_is_forgotten_when_there_is_too_much(monkeypatch):
 
     assert recent.find(2, array_of(many[0])) is None
     assert recent.find(2, array_of(many[-1])) is not None
-    assert recent._bytes <= 100_000
+    assert recent._long._bytes <= 100_000
 
 
 @pytest.mark.parametrize("is_plain", [True, False])

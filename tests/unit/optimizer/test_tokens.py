@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import orjson
 import pytest
 
 from korad.optimizer import tokens
@@ -92,3 +93,35 @@ def test_a_long_text_is_encoded_piece_by_piece(monkeypatch):
 
     assert 10 == counter.count_text("a" * 10)
     assert ["aaaa", "aaaa", "aa"] == pieces
+
+
+@pytest.mark.parametrize("pretty", [False, True])
+def test_of_a_conversation_that_goes_on_only_the_new_turns_are_counted(pretty):
+    counted = []
+
+    def encode(text):
+        counted.append(text)
+        return text.split()
+
+    counter, fresh = TokenCounter(encode), TokenCounter(str.split)
+    messages = [{"role": "system", "content": "rule " * 1_000}]
+    for turn in range(6):
+        messages += [{"role": "user", "content": f"question {turn}"}]
+        messages += [{"role": "assistant", "content": f"some answer {turn}"}]
+        option = orjson.OPT_INDENT_2 if pretty else None
+        raw = orjson.dumps({"model": "m", "messages": messages}, option=option)
+        del counted[:]
+
+        count = counter.count_prompt(parse_chat_request(raw))
+
+        assert count == fresh.count_prompt(parse_chat_request(raw))
+        assert count.messages == len(messages)
+        assert turn == 0 or counted == [f"question {turn}", f"some answer {turn}"]
+
+
+def test_a_conversation_that_takes_another_turn_is_counted_by_its_own_messages():
+    counter = TokenCounter(str.split)
+    begun = [{"role": "system", "content": "rule " * 1_000}]
+    for last in ("one", "one two", "one two three", ""):
+        raw = orjson.dumps({"model": "m", "messages": [*begun, {"role": "user", "content": last}]})
+        assert counter.count_prompt(parse_chat_request(raw)).text == 1_000 + len(last.split())
