@@ -35,9 +35,9 @@ class Page:
     """A page as it is written down, tag by tag; `text` is the result."""
 
     __slots__ = (
-        "_anchors", "_at", "_attributes", "_attributes_of_link", "_cell_at", "_facts", "_head",
-        "_item_at", "_item_from", "_kept", "_link_at", "_menus", "_out", "_picture", "_place",
-        "_pre", "_tables", "_tokens", "text",
+        "_anchors", "_at", "_attributes", "_attributes_of_link", "_cell_at", "_cell_from", "_facts",
+        "_head", "_item_at", "_item_from", "_kept", "_link_at", "_menus", "_out", "_picture",
+        "_place", "_pre", "_tables", "_tokens", "text",
     )  # fmt: skip
 
     def __init__(self, tokens: list[str | None], *, menus: bool, call: str) -> None:
@@ -52,10 +52,10 @@ class Page:
         self._kept: list[str] = []
         self._facts: list[str] = []
         self._place = Place()
-        self._cell_at = -1
-        """Where the tokens of the open cell begin; -1: none is open."""
+        self._cell_at = self._cell_from = -1
+        """Where the tokens of the open cell begin (-1: none is open), and where it is written."""
         self._item_at = self._item_from = -1
-        """The same for the item of a list, and where it begins in the output."""
+        """The same for the item of a list."""
         self._link_at = 0
         self._picture = ""
         self._anchors = Anchors(self._out, self._kept)
@@ -239,10 +239,10 @@ class Page:
     def _cell(self, _name: str, source: str) -> None:
         self._fill_cell()
         self._tables.begin_cell(self._attributes(source) if "span" in source else {})
-        self._cell_at = self._at
+        self._cell_at, self._cell_from = self._at, len(self._out)
 
     def _fill_cell(self) -> None:
-        self._fill(self._cell_at, self._tables.cell_start())
+        self._fill(self._cell_at, self._cell_from)
         self._cell_at = -1
 
     def _end_row(self, name: str, _source: str) -> None:

@@ -41,10 +41,6 @@ class Tables:
         """Return where the open row begins in the output, or -1."""
         return self._open[-1].start if self._open else -1
 
-    def cell_start(self) -> int:
-        """Return where the last cell of the open row begins in the output."""
-        return self._open[-1].cells[-1][0] if self._open and self._open[-1].cells else 0
-
     def open(self) -> None:
         """Begin a table; one in a cell makes the outer tables layout."""
         if self._open:

@@ -244,6 +244,7 @@ def test_templates_and_data_stay(text):
     assert HTML_TEXT.apply(source) is source.text
 
 
+@pytest.mark.timeout(30)  # they take half a second each
 @pytest.mark.parametrize(
     "hard",
     [
