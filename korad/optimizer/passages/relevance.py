@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from math import log
 
 from korad.domain.value import Fact
-from korad.optimizer.passages.lists import Passage
+from korad.optimizer.passages.passage import Passage
 
 _STOP = frozenset(
     """a about above according after again against all also am an and another any are around as ask

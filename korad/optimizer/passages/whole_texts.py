@@ -18,6 +18,16 @@ _LEAST_LINE_CHARS = 10
 """A text whose lines are shorter on average is no prose."""
 _LEAST_TURNS, _LEAST_SIGNS, _MOST_LINES_READ = 6, 4, 2_000
 
+_UNDERLINE = re.compile(r"\n={3,}[ \t]*(?=\n)")
+"""Below a title."""
+_LABEL_LINE = re.compile(
+    r"\n[ \t]{0,4}(?:(?:page_label|file_path|file_name|file_type|file_size|creation_date"
+    r"|last_modified_date|document_title|source|url|title|score):[^\n]{1,200}"
+    r"|\[?(?:end )?(?:document|context|source|passage|chunk)[ :]{1,2}\d{1,4}\]?:?)(?=\n)",
+    re.IGNORECASE,
+)
+"""Lines that say where a passage comes from look like those of a configuration file."""
+
 _EXACT_KINDS = frozenset({Kind.BLANK, Kind.JSON, Kind.HTML, Kind.DIFF, Kind.SOURCE, Kind.LISTING})
 _LINED_KINDS = frozenset({Kind.TABLE, Kind.LOG})
 
@@ -36,6 +46,8 @@ _FIELDS = frozenset(
         " abstract body category chapter chunk citation description distance doi domain excerpt"
         " heading journal keywords label language metadata position publisher rank rating reference"
         " relevance section similarity site tags topic type venue website year query question"
+        " page_label file_path file_name file_type file_size creation_date last_modified_date"
+        " document_title chunk_id doc_id"
     ).split()
 )
 _MAIL = re.compile(r"\n(?:> ?){0,8}\*{0,2}(?:From|Subject|Sent|To|Von|Betreff|De|Objet):\*{0,2} ")
@@ -94,7 +106,13 @@ def is_prose(text: str, fence: str | None, call: str) -> bool:
     if text.count("\n") * _LEAST_LINE_CHARS > len(text) or not _has_sentences(text):
         return False
     kind = kind_of(text, fence, call)
+    if kind is Kind.SOURCE and fence is None and _has_labels(text):
+        kind = kind_of(_LABEL_LINE.sub("\n", text), fence, call)
     return kind not in _EXACT_KINDS and (kind not in _LINED_KINDS or "\n\n" in text)
+
+
+def _has_labels(text: str) -> bool:
+    return _count(_LABEL_LINE, "\n" + text[: _SAMPLE_CHARS // 2]) >= _LEAST_SIGNS
 
 
 def is_whole(text: str) -> bool:
@@ -121,7 +139,7 @@ def _line_heads(text: str) -> str:
 
 def _has_sentences(text: str) -> bool:
     """Tell sentences from programs, JSON, tables and logs by their punctuation."""
-    sample = text[:_SAMPLE_CHARS]
+    sample = _UNDERLINE.sub("\n", text[:_SAMPLE_CHARS])
     symbols = sum(map(sample.count, "{};=|\\\t"))
     spaced = sample.count(" ") * 10 >= len(sample) or not sample.isascii()
     return spaced and symbols * 50 < len(sample)

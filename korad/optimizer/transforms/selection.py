@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from korad.optimizer.base import EXTREME, HIGH, TOOL, Block, Transform, note
-from korad.optimizer.passages.lists import Passage, find_passages
+from korad.optimizer.base import EXTREME, HIGH, Block, Transform, note
+from korad.optimizer.passages.json_lists import find_json_passages, readable
+from korad.optimizer.passages.lists import find_passages
+from korad.optimizer.passages.marks import without_names
+from korad.optimizer.passages.passage import Passage
+from korad.optimizer.passages.questions import (
+    is_about_json,
+    question_for,
+    wants_all,
+    words_elsewhere,
+)
 from korad.optimizer.passages.relevance import Scores, score, terms_of
 
 LEAST_CHARS = 4096
@@ -21,51 +30,21 @@ _NEAR_EXTREME = 0.6
 """Share of the text, the nearest passages, whose sentences are looked at: the rest rarely wins."""
 _MOST_OVER = 1.15
 _LEAST_KEPT = 3
-_MOST_QUESTION_CHARS = 1500
 _PASSAGE_SHARE, _FIRST_BONUS, _SHAPE_BONUS = 0.5, 0.3, 1.0
 _CUT = "[...]"
-_CUT_NOTE = note(f"only the sentences nearest to the question are kept, {_CUT} marks the others")
+_CUT_WORDS = f"only the sentences nearest to the question are kept, {_CUT} marks the others"
 _CUT_CHARS = len(_CUT) + 1
 _NOTE_CHARS = len(note("10 passages left out"))
 
-_MARKED = re.compile(
-    r"(?:^|\n)[ \t*#]{0,8}(?:user )?(?:question|query|q)\*{0,3}:[ \t*]{0,8}\n?([^\n]+)",
-    re.IGNORECASE,
-)
-_TASKS = (
-    "sort|(?<!in )order|arrange|organi[sz]e|group|cluster|categori[sz]e|tabulate|aggregate"
-    "|consolidate|merge|combine|compare|contrast|convert|turn|translate|label|tag|annotate|score|grade|rate|evaluate"
-    "|assess|review|reply|respond|answer|write|draft|make|create|build|generate|produce|prepare"
-    "|show|list|name|find|extract|give|count|compute|calculate|identify|check"
-)
-_ALL = (
-    "all|each|every|these|those|them|tous|toutes|chaque|ces|alle[nrs]?|jede[nrs]?|diese[nrs]?"
-    "|todos|todas|cada|estos|estas|tutti|tutte|ogni|questi|queste"
-)
-_WANTS_ALL = re.compile(
-    # An order that is about the whole list: by its verb, its object or the form it asks for.
-    r"(?:^|[\n.!:;,] *)(?:please |now |then |and |can you |could you )?"
-    r"(?:sort|arrange|organi[sz]e|group|cluster|categori[sz]e|tabulate|aggregate|consolidate|merge"
-    r"|compare|contrast|convert)\b"
-    rf"|\b(?:{_TASKS})\b[^.?!\n]{{0,80}}? (?:{_ALL})\b(?! time)"
-    r"|\b(?:an?|as|into) (?:\w+ ){0,2}(?:table|csv|json|spreadsheet|timeline|bullet points)\b"
-    r"|\b(?:total|combined|average|mean|median|sum) (?:\w+ ){0,3}(?:of|for|across|over)"
-    rf" (?:the|{_ALL})\b"
-    r"|\b(?:r[eé]sume\w*|zusammenfass\w*|zusammen\b|riassum\w*|traduis|traduce|traduci|übersetze)"
-    r"|\b(?:summari[sz]\w*|summary|overview|re-?rank\w*|rank (?:the|these|them|each|all)|proofread"
-    r"|translate (?:the|this|these|it|them|each|all)|rewrite|rephrase|classify|deduplicate|outline"
-    r"|key points|main themes?|contradict\w*"
-    r"|(?:each|every|all)(?: of)?(?: the| these)?"
-    r" (?:documents?|passages?|sources?|results?|snippets?|excerpts?)"
-    r"|how many (?:of (?:the|these|those|them)\b"
-    r"|(?:documents|passages|sources|results|snippets|excerpts)))\b",
-    re.IGNORECASE,
-)
-"""Questions that no part of the list may be missing for."""
 # One set of signs first: the engine then searches for them instead of trying each character.
 _SENTENCE = re.compile(r"[.!?\n][\"”)\]\s]{0,20}(?<=\s)(?:(?<=\n)|(?=[\"“(\[]?[A-Z0-9]))")
+_JSON_SENTENCE = re.compile(
+    r"(?:[.!?](?:\\\"|[”)\]])?\s{1,8}|(?:\\[nr]){1,8}\s{0,20})(?=(?:\\\"|[“(\[])?[A-Z0-9]|\\u)"
+)
+"""The same where line ends and quotation marks are escaped."""
 
-_END_TAG = re.compile(r"\s*</\w+>\Z")
+Kept = dict[int, list[tuple[int, int]]]
+"""The passages that stay, and the spans of each; []: all of it."""
 
 
 def select_passages(block: Block) -> str:
@@ -73,37 +52,37 @@ def select_passages(block: Block) -> str:
     text = block.text
     if len(text) < LEAST_CHARS:
         return text
-    passages = find_passages(text, block.role, block.call, block.fence)
+    words = words_elsewhere(block)
+    passages = find_json_passages(block, words)
+    is_json = bool(passages)
+    if not is_json:
+        passages = find_passages(text, block.role, block.call, block.fence, words)
     if not passages:
         return text
-    question = _question_of(block, passages)
+    question = question_for(block, passages, words)
     terms = terms_of(question)
-    if not terms or _WANTS_ALL.search(question):
+    if not terms or wants_all(block, passages, question, words):
         return text
-    scores = score(text, passages, question, terms)
+    if is_json and is_about_json(block, question):
+        return text
+    plain = readable(text) if is_json else without_names(text)
+    scores = score(plain, passages, question, terms)
     if not any(scores.passages):
         return text
     if block.level >= EXTREME:
-        return _keep_sentences(text, passages, scores)
-    return _keep_whole(text, passages, scores.passages)
+        kept = _near_sentences(text, passages, scores, _JSON_SENTENCE if is_json else _SENTENCE)
+    else:
+        kept = _near_passages(text, passages, scores.passages)
+    return _join(text, passages, kept, note_of=_quoted if is_json else note) if kept else text
 
 
-def _question_of(block: Block, passages: Sequence[Passage]) -> str:
-    """Return what the list was fetched for, "" if nothing says it."""
-    if block.role == TOOL:
-        return f"{block.question[:_MOST_QUESTION_CHARS]}\n{block.call[:_MOST_QUESTION_CHARS]}"
-    before, after = block.text[: passages[0].start], block.text[passages[-1].end :]
-    marked = _MARKED.search(after) or _MARKED.search(before)
-    if marked:
-        return marked[1][:_MOST_QUESTION_CHARS]
-    beside = f"{before.strip()[-_MOST_QUESTION_CHARS:]}\n{after.strip()[-_MOST_QUESTION_CHARS:]}"
-    if terms_of(beside):
-        return beside
-    return block.question if len(block.question) <= _MOST_QUESTION_CHARS else ""
+def _quoted(words: str) -> str:
+    """Return a note as a JSON string: an element of its own, so that the JSON stays whole."""
+    return f'"{note(words)}"'
 
 
-def _keep_whole(text: str, passages: Sequence[Passage], scores: Sequence[float]) -> str:
-    """Return `text` without the farthest passages that make up the share left out at high."""
+def _near_passages(text: str, passages: Sequence[Passage], scores: Sequence[float]) -> Kept:
+    """Return all passages but the farthest, which make up the share left out at high."""
     order = sorted(range(len(passages)), key=lambda one: (scores[one], -one))[:-_LEAST_KEPT]
     wanted = _DROP_HIGH * len(text)
     dropped: set[int] = set()
@@ -118,26 +97,29 @@ def _keep_whole(text: str, passages: Sequence[Passage], scores: Sequence[float])
             if number not in dropped and 0 < gain <= most - saved:
                 dropped.add(number)
                 saved += gain
-    return _join(text, passages, {one: [] for one in range(len(passages)) if one not in dropped})
+    return {one: [] for one in range(len(passages)) if one not in dropped}
 
 
-def _keep_sentences(text: str, passages: Sequence[Passage], scores: Scores) -> str:
-    """Return `text` with the best sentences that fit into the share kept at extreme."""
+def _near_sentences(
+    text: str, passages: Sequence[Passage], scores: Scores, pattern: re.Pattern[str]
+) -> Kept:
+    """Return the best sentences that fit into the share kept at extreme."""
     near = _nearest(passages, scores.passages, _NEAR_EXTREME * len(text))
-    sentences = _sentences_of(text, passages, near)
+    sentences = _sentences_of(text, passages, near, pattern)
     worth = _worth_of(text, sentences, scores)
     budget = _KEEP_EXTREME * len(text)
     budget -= sum(one.start - other.end for one, other in zip(passages[1:], passages, strict=False))
-    kept: dict[int, list[tuple[int, int]]] = {}
+    kept: Kept = {}
     for index in sorted(range(len(sentences)), key=lambda one: (-worth[one], one)):
         number, start, end = sentences[index]
         passage = passages[number]
-        label = 0 if number in kept else passage.body - passage.start
+        around = passage.body - passage.start + passage.end - passage.close
+        label = 0 if number in kept else around
         cost = end - start + label + _CUT_CHARS
         if cost <= budget:
             kept.setdefault(number, []).append((start, end))
             budget -= cost
-    return _join(text, passages, kept) if kept else text
+    return kept
 
 
 def _nearest(passages: Sequence[Passage], scores: Sequence[float], chars: float) -> list[int]:
@@ -152,19 +134,19 @@ def _nearest(passages: Sequence[Passage], scores: Sequence[float], chars: float)
 
 
 def _sentences_of(
-    text: str, passages: Sequence[Passage], numbers: Iterable[int]
+    text: str, passages: Sequence[Passage], numbers: Iterable[int], pattern: re.Pattern[str]
 ) -> list[tuple[int, int, int]]:
     """Return (passage, start, end) of each sentence in order; an end includes the space after."""
     found = []
     for number in numbers:
         passage = passages[number]
         start = passage.body
-        for gap in _SENTENCE.finditer(text, start, passage.end):
-            if gap.end() < passage.end:
+        for gap in pattern.finditer(text, start, passage.close):
+            if gap.end() < passage.close:
                 found.append((number, start, gap.end()))
                 start = gap.end()
-        if start < passage.end:
-            found.append((number, start, passage.end))
+        if start < passage.close:
+            found.append((number, start, passage.close))
     return found
 
 
@@ -180,17 +162,22 @@ def _worth_of(text: str, sentences: Sequence[tuple[int, int, int]], scores: Scor
             + _FIRST_BONUS * is_first
             + _SHAPE_BONUS * looks_right
         )
+    # What a label says is in its passage's score, and is not said by the sentence before it.
     for index, _, weight in {
-        (bisect_right(starts, offset) - 1, term, weight) for offset, term, weight in scores.hits
+        (index, term, weight)
+        for offset, term, weight in scores.hits
+        if (index := bisect_right(starts, offset) - 1) >= 0 and offset < sentences[index][2]
     }:
-        if index >= 0:
-            worth[index] += weight
+        worth[index] += weight
     return worth
 
 
-def _join(text: str, passages: Sequence[Passage], kept: dict[int, list[tuple[int, int]]]) -> str:
+def _join(text: str, passages: Sequence[Passage], kept: Kept, note_of: Callable[[str], str]) -> str:
     """Return `text` with only the passages `kept`, and of those the spans given, [] for all."""
-    pieces = [text[: passages[0].start], f"{_CUT_NOTE}\n" if any(kept.values()) else ""]
+    pieces = [text[: passages[0].start]]
+    if any(kept.values()):
+        gap = "\n" if note_of is note else text[passages[0].end : passages[1].start]
+        pieces.append(note_of(_CUT_WORDS) + gap)
     ends = [*(passage.start for passage in passages[1:]), len(text)]
     dropped = 0
     for number, (passage, end) in enumerate(zip(passages, ends, strict=True)):
@@ -200,7 +187,7 @@ def _join(text: str, passages: Sequence[Passage], kept: dict[int, list[tuple[int
             dropped += 1
             if number + 1 < len(passages) and number + 1 not in kept:
                 continue
-            pieces.append(note(f"{dropped} passage{'s' if dropped > 1 else ''} left out"))
+            pieces.append(note_of(f"{dropped} passage{'s' if dropped > 1 else ''} left out"))
             dropped = 0
         pieces.append(text[passage.end : end])
     return "".join(pieces)
@@ -217,10 +204,10 @@ def _spans(text: str, passage: Passage, spans: Iterable[tuple[int, int]]) -> lis
             pieces.append(f"{_CUT} ")
         pieces.append(text[start:end])
         position = end
-    if position < passage.end:
+    if position < passage.close:
         space = "" if text[position - 1].isspace() else " "
-        tag = _END_TAG.search(text, max(passage.body, passage.end - 40), passage.end)
-        pieces.append(f"{space}{_CUT}{tag[0] if tag else ''}")
+        pieces.append(f"{space}{_CUT}")
+    pieces.append(text[passage.close : passage.end])
     return pieces
 
 

@@ -105,6 +105,8 @@ def test_the_second_hop_is_kept_though_it_shares_no_word_with_the_question(level
         "Convert this to a JSON array with captain and ship.",
         "What is the total weight of the cargoes?",
         "How many of them are at sea?",
+        "What does document 7 say of the lighthouse?",
+        "What does the 3rd passage say of the lighthouse?",
         "Résume ces documents.",
         "Fasse die Texte zusammen.",
         "",
