@@ -38,6 +38,8 @@ from korad.wire.http1 import error_answer, header_value, plain_answer, status_li
 from korad.wire.sse import DONE, data_event
 
 FIRST_ERROR_STATUS = 400
+INLINE_TRANSLATED_BYTES_MAX = 65_536
+"""Marking and translating a longer prompt takes over a millisecond and belongs in a thread."""
 
 
 class State(Enum):
@@ -67,7 +69,7 @@ class Exchange:
     """
 
     __slots__ = (
-        "_adjusted_line", "_body", "_charge", "_counted_completion", "_counted_received",
+        "_adjusted_line", "_body", "_built", "_charge", "_counted_completion", "_counted_received",
         "_counted_sent", "_counts_deltas", "_draft", "_ended_ns", "_error_code", "_final",
         "_first_byte_ns", "_head", "_optimized", "_optimized_tokens", "_original_tokens",
         "_realized_nano_usd", "_reported", "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns",
@@ -101,6 +103,8 @@ class Exchange:
         self.margin_bp = 0
         self._draft: Draft | None = None
         self._optimized: OptimizedPrompt | None = None
+        self._built: bytes | KoradError | None = None
+        """What `optimize` has made of the request for the provider, or why nothing."""
         self._adjusted_line = b""
 
         # set by hit
@@ -197,9 +201,12 @@ class Exchange:
         assert request is not None
         assert destination is not None
         assert level is not None
-        if len(request.raw) > INLINE_KNOWN_BYTES_MAX:
+        translates = destination.codec.translates
+        if len(request.raw) > (
+            INLINE_TRANSLATED_BYTES_MAX if translates else INLINE_KNOWN_BYTES_MAX
+        ):
             # What is sent as it came need not wait for the thread, which others keep busy.
-            return level == LEVELS[0]
+            return level == LEVELS[0] and not translates
         chain = self._rooms.chain
         draft = self._draft = chain.look_up(request, level, destination.cache_policy, at_once=True)
         if draft is None:
@@ -212,15 +219,20 @@ class Exchange:
         return True
 
     def optimize(self) -> None:
-        """Make the prompt smaller: CPU that grows with what is new in it, never raises."""
+        """Make the prompt smaller, and translate it: CPU that grows with it, never raises."""
         assert self.request is not None
         assert self.destination is not None
         assert self.level is not None
-        chain = self._rooms.chain
+        chain, codec = self._rooms.chain, self.destination.codec
         draft = chain.look_up(self.request, self.level, self.destination.cache_policy)
         if draft is not None:
             chain.finish(draft)
             self._compose(draft)
+        if codec.translates:
+            try:
+                self._built = codec.build_body(self.sent_request, self.destination.target)
+            except KoradError as error:
+                self._built = error  # `dispatch` raises it
 
     def _compose(self, draft: Draft) -> None:
         assert self.key is not None
@@ -243,7 +255,11 @@ class Exchange:
             draft, self._draft = self._draft, None
             self._compose(draft)
         request, codec = self.sent_request, destination.codec
-        body = codec.build_body(request, destination.target)
+        body, self._built = self._built, None
+        if body is None:
+            body = codec.build_body(request, destination.target)
+        elif isinstance(body, KoradError):
+            raise body
         adjusted = codec.adjusted(request, body)
         if adjusted:
             self._adjusted_line = b"X-Korad-Adjusted: %b\r\n" % ", ".join(adjusted).encode()

@@ -32,6 +32,7 @@ class AnthropicDialect:
     headers: tuple[tuple[str, str], ...] = (("anthropic-version", "2023-06-01"),)
     streams_tokens = False
     head_after_first_event = True
+    translates = True
 
     def __init__(self, table: CapabilityTable, now_s: Callable[[], int]) -> None:
         """`now_s` gives `created`, in Unix seconds: Anthropic's answers carry no time."""

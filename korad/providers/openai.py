@@ -36,6 +36,7 @@ class OpenAIDialect:
     headers: tuple[tuple[str, str], ...] = ()
     streams_tokens = True
     head_after_first_event = False
+    translates = False
 
     def build_body(self, request: ChatRequest, target: Target) -> bytes:
         """Return the client's body with the upstream's model name, every other value's bytes kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import Any
 
 from korad.auth import KeyRing, digest_key
@@ -11,11 +12,14 @@ from korad.domain.money import price_from_usd_per_mtok
 from korad.domain.secret import Secret
 from korad.domain.upstream import AuthScheme, Dialect, Origin, Provider, Timeouts
 from korad.optimizer import Chain, TokenCounter
+from korad.providers.anthropic import AnthropicDialect
+from korad.providers.anthropic_models import CapabilityTable
 from korad.providers.openai import OpenAIDialect
 from korad.rooms import Rooms
 from korad.routing import Router
 from korad.wire.known_bodies import KnownBodies
 
+CLAUDE = resources.files("korad").joinpath("data/anthropic_models.toml").read_text("utf-8")
 PEPPER = b"p" * 32
 SECRET = "sk-bf-test"
 
@@ -44,8 +48,11 @@ def some_rooms(*providers: Provider, key: dict[str, Any] | None = None) -> Rooms
     return Rooms(
         ring=ring,
         router=Router(rows, {}),
-        codecs={Dialect.OPENAI: OpenAIDialect()},
-        book=a_book({"openai/*": price}),
+        codecs={
+            Dialect.OPENAI: OpenAIDialect(),
+            Dialect.ANTHROPIC: AnthropicDialect(CapabilityTable.parse(CLAUDE), now_s=lambda: 1),
+        },
+        book=a_book({"openai/*": price, "anthropic/*": price}),
         chain=Chain(lambda text: len(text.split())),
         counter=TokenCounter(lambda text: text.split()),
         bodies=KnownBodies("secret"),

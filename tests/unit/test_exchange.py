@@ -7,11 +7,12 @@ import pytest
 
 from korad.auth import digest_key
 from korad.domain.exchange import Outcome, RequestHead
+from korad.domain.upstream import Dialect
 from korad.domain.usage import Usage, UsageSource
 from korad.errors import ClientError, ExchangeStateError, UpstreamRefused, upstream_error
-from korad.exchange import Exchange
+from korad.exchange import INLINE_TRANSLATED_BYTES_MAX, Exchange
 from korad.wire.sse import data_event
-from tests.support.rooms import PEPPER, SECRET, some_rooms
+from tests.support.rooms import PEPPER, SECRET, a_provider, some_rooms
 
 MS, NS = 1_700_000_000_000, 1_000_000_000
 ANSWER = (
@@ -429,3 +430,40 @@ def test_only_status_200_is_stored():
     exchange.answer(b"")
 
     assert stored_by(exchange) is None
+
+
+def for_claude(text, **members):
+    row = a_provider("anthropic", dialect=Dialect.ANTHROPIC)
+    exchange = Exchange(some_rooms(row), "req_1", now_ms=MS, now_ns=NS)
+    messages = [{"role": "user", "content": text}]
+    body = a_body(model="anthropic/claude-sonnet-4-5", messages=messages, **members)
+    exchange.admit(a_head(), body)
+    return exchange
+
+
+@pytest.mark.parametrize("level", ["off", "medium"])
+def test_a_long_prompt_is_not_translated_on_the_event_loop(level, monkeypatch):
+    exchange = for_claude("word " * INLINE_TRANSLATED_BYTES_MAX)
+    exchange.level = level
+
+    assert not exchange.optimize_at_once()
+    exchange.optimize()
+    codec = exchange.destination.codec
+    monkeypatch.setattr(codec, "build_body", lambda *_: pytest.fail("translated once more"))
+    assert b'"max_tokens"' in exchange.dispatch().body
+
+
+def test_a_short_prompt_is_translated_at_once():
+    exchange = for_claude("word")
+
+    assert exchange.optimize_at_once()
+    assert b'"max_tokens"' in exchange.dispatch().body
+
+
+def test_what_cannot_be_translated_is_told_at_the_same_place():
+    exchange = for_claude("word " * INLINE_TRANSLATED_BYTES_MAX, logprobs=True)
+    exchange.optimize()
+
+    with pytest.raises(ClientError) as caught:
+        exchange.dispatch()
+    assert caught.value.status == 400
