@@ -24,8 +24,10 @@ NAMES = ("python3", "python3.11", "python3.12", "python3.13", "python3.14")
 FOLDERS = ("/usr/bin", "/usr/local/bin")
 """Searched besides PATH."""
 OLDEST = (3, 11)
-SAMPLES = 40
-ROUNDS = 4
+KEYS = {"path", "version", "is_new_enough", "is_usual", "work_ns"}
+"""What an interpreter says of itself."""
+SAMPLES = 25
+ROUNDS = 10
 """In turn, so that a noisy moment of the machine meets all alike; the best sample counts."""
 QUICKER = 0.9
 """Another than `python3` is taken where it needs less than this part of its time."""
@@ -110,7 +112,7 @@ def ask(path: str) -> dict[str, Any] | None:
         told: dict[str, Any] = json.loads(output)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return told
+    return told if isinstance(told, dict) and told.keys() >= KEYS else None
 
 
 def find(folders: list[str]) -> list[dict[str, Any]]:
@@ -148,7 +150,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(describe()))
         return 0
     (search_path,) = arguments
-    folders = [*filter(None, search_path.split(os.pathsep)), *FOLDERS]
+    folders = [*filter(os.path.isabs, search_path.split(os.pathsep)), *FOLDERS]
     if sys.platform == "darwin":
         # Apple's is older than any that would do, and may ask to install something.
         folders = [each for each in folders if each != "/usr/bin"]

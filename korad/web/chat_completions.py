@@ -96,6 +96,10 @@ def too_large(shell: Shell) -> KoradError:
     )
 
 
+def _broken_body() -> KoradError:
+    return invalid_request("The request body is broken.", code="bad_request")
+
+
 async def _read_body(shell: Shell, request: web.Request) -> bytes:
     """Return the whole body. Raises ClientError: 408, 413, 415, or 400 when it is cut short."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -115,7 +119,12 @@ async def _read_body(shell: Shell, request: web.Request) -> bytes:
         except TimeoutError:
             raise body_timed_out() from None
         except (web.RequestPayloadError, ConnectionResetError):
-            raise invalid_request("The request body is broken.", code="bad_request") from None
+            raise _broken_body() from None
+        except RuntimeError:
+            # What aiohttp says to whoever goes on reading after the client has gone.
+            if request.transport is not None:
+                raise
+            raise _broken_body() from None
         size += len(piece)
         if size > limit:
             raise too_large(shell)

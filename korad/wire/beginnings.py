@@ -62,8 +62,8 @@ class Beginnings(Generic[V]):
         return None
 
     def keep(self, raw: bytes, value: V, kind: int = 0) -> None:
-        """Keep a text; the one that it continues makes room for it."""
-        if len(raw) < BEGINNING_BYTES_MIN:
+        """Keep a text; the one that it continues makes room for it, one too large is not kept."""
+        if not BEGINNING_BYTES_MIN <= len(raw) <= self._bytes_max // (2 * self._copies):
             return
         part = _power_of_two(len(raw))
         key = (kind, part, _SAMPLES_OF[part](raw))

@@ -8,18 +8,22 @@ and is then given them back.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from korad.domain.chat import ChatRequest
 from korad.domain.value import Fact
 from korad.errors import ClientError
 from korad.wire.beginnings import Beginnings, begun_array
-from korad.wire.openai import parse_chat_request
+from korad.wire.openai import SHAPE_CHECK_BYTES_MAX, parse_chat_request
 
 KNOWN_BYTES_MIN = 4_096
 """Shorter bodies are as quickly parsed."""
 KEPT_BYTES_MAX = 32 * 1024 * 1024
 _MESSAGES = "messages"
+_NAME_BYTES = b'"messages"'
+_NAME = re.compile(_NAME_BYTES + rb"[ \t\r\n]*+:[ \t\r\n]*+")
 _LOOK_BYTES = 64
 
 
@@ -51,17 +55,10 @@ class KnownBodies:
         request = None if found is None else self._parse_rest(raw, *found)
         if request is None:
             request = parse_chat_request(raw)
-            messages = bytes(request.members[_MESSAGES])
-            # Found elsewhere, say in another member of the same content, it is of no use later.
-            at = raw.find(messages[:_LOOK_BYTES])
-            known = (
-                self._keep(raw, at, at + len(messages)) if raw.startswith(messages, at) else None
-            )
-            request = msgspec.structs.replace(
-                request,
-                messages=messages,
-                plain_levels=None if known is None else known.plain_levels,
-            )
+            bounds = _messages_in(raw, request)
+            if bounds is not None:
+                levels = self._keep(raw, *bounds).plain_levels
+                request = msgspec.structs.replace(request, plain_levels=levels)
         return request
 
     def _parse_rest(self, raw: bytes, begun: bytes, known: _Known) -> ChatRequest | None:
@@ -93,5 +90,23 @@ class KnownBodies:
     def _keep(self, raw: bytes, at: int, end: int) -> _Known:
         """Keep a body whose messages are `raw[at:end]`."""
         known = _Known(messages_at=at, plain_levels=set())
-        self._begun.keep(begun_array(raw[:end]), known)
+        begun = begun_array(raw[:end])
+        # Without blanks at its end an array may be one that would be looked into, and refused.
+        if end - at <= SHAPE_CHECK_BYTES_MAX or len(begun) - at > SHAPE_CHECK_BYTES_MAX:
+            self._begun.keep(begun, known)
         return known
+
+
+def _messages_in(raw: bytes, request: ChatRequest) -> tuple[int, int] | None:
+    """Return the bounds of the messages in a body, as far as it can be told in passing.
+
+    Where they are another member's, of the same size and with the same ends, `_parse_rest` sees it.
+    """
+    messages = memoryview(request.members[_MESSAGES])
+    found = _NAME.match(raw, max(0, raw.find(_NAME_BYTES)))
+    if found is None:
+        return None
+    at, end = found.end(), found.end() + len(messages)
+    begin, rest = raw[at : at + _LOOK_BYTES], raw[max(at, end - _LOOK_BYTES) : end]
+    same = messages[:_LOOK_BYTES] == begin and messages[-_LOOK_BYTES:] == rest
+    return (at, end) if same else None

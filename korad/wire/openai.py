@@ -40,6 +40,7 @@ class _Read(msgspec.Struct, gc=False):
 
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_read = msgspec.json.Decoder(_Read).decode
+_decode_options = msgspec.json.Decoder(dict[str, msgspec.Raw] | None).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -83,13 +84,12 @@ def _parse_by_member(raw: bytes) -> ChatRequest:
         raise invalid_request("Invalid model name", code="invalid_model", param="model")
     _check_messages(members)
     stream = _member(members, "stream", bool)
-    options = _member(members, "stream_options", dict)
     return ChatRequest(
         raw=raw,
         members=members,
         model=model,
         stream=stream is True,
-        include_usage=options is not None and options.get("include_usage") is True,
+        include_usage=_includes_usage(members.get("stream_options")),
     )
 
 
@@ -120,8 +120,18 @@ def _member(members: dict[str, msgspec.Raw], name: str, kind: type[T]) -> T | No
         return value
     if name == "model":
         raise invalid_request("Invalid model name", code="invalid_model", param="model")
-    expected = {bool: "a boolean", dict: "an object"}[kind]
-    raise invalid_request(f"'{name}' must be {expected}.", code="invalid_type", param=name)
+    raise invalid_request(f"'{name}' must be a boolean.", code="invalid_type", param=name)
+
+
+def _includes_usage(raw: msgspec.Raw | None) -> bool:
+    """Return whether `stream_options` asks for the usage; its other members are not looked at."""
+    try:
+        options = None if raw is None else _decode_options(raw)
+    except (msgspec.DecodeError, RecursionError):
+        raise invalid_request(
+            "'stream_options' must be an object.", code="invalid_type", param="stream_options"
+        ) from None
+    return options is not None and bytes(options.get("include_usage", b"")) == b"true"
 
 
 def _check_messages(members: dict[str, msgspec.Raw]) -> None:

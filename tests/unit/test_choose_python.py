@@ -86,8 +86,9 @@ def test_where_the_first_is_too_old_the_next_is_taken(chooser, machine, tmp_path
 def test_one_that_does_not_run_is_no_candidate(chooser, tmp_path):
     (tmp_path / "python3").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "python3").chmod(0o700)
-    (tmp_path / "python3.11").write_text("#!/bin/sh\necho no JSON\n")
-    (tmp_path / "python3.11").chmod(0o700)
+    for number, junk in enumerate(["no JSON", "1", "{}", "null", "[]"]):
+        (tmp_path / f"python3.{11 + number}").write_text(f"#!/bin/sh\necho '{junk}'\n")
+        (tmp_path / f"python3.{11 + number}").chmod(0o700)
 
     assert chooser.find([str(tmp_path), str(tmp_path / "missing")]) == []
 

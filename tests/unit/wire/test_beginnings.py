@@ -71,13 +71,13 @@ def test_memory_is_bounded_and_the_latest_stay(copies):
     assert kept.find(text(2_000, 0)) is None
 
 
-def test_what_is_larger_than_all_memory_is_not_kept():
-    kept: Beginnings[int] = Beginnings(1_500)
+def test_what_is_larger_than_half_the_memory_is_not_kept():
+    kept: Beginnings[int] = Beginnings(9_000, copies=2)
     kept.keep(text(2_000), 1)
+    kept.keep(text(2_300, 7), 2)
 
-    assert len(kept) == 0
-    kept.keep(text(1_200), 2)
-    assert len(kept) == 1
+    assert kept.find(text(2_000)) is not None
+    assert kept.find(text(2_300, 7)) is None
 
 
 @pytest.mark.parametrize(

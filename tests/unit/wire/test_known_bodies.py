@@ -159,3 +159,27 @@ def test_it_never_differs_from_parsing_everything(first, more, cut, noise, after
     for raw in (whole, whole[:at] + b"".join(noise) + whole[at:], whole[:at] + b"".join(noise)):
         assert outcome(known.parse, raw) == outcome(parse_chat_request, raw)
         assert outcome(known.parse, whole) == outcome(parse_chat_request, whole)
+
+
+BLANKS = b" " * (SHAPE_CHECK_BYTES_MAX + 5_000)
+
+
+@pytest.mark.parametrize("begun", [b"[", b"[1", b'[{"content":"no role"}'])
+@pytest.mark.parametrize("rest", [b"]", b',{"role":"user","content":"x"}]', b",]"])
+def test_blanks_hide_nothing_from_the_next_request(begun, rest):
+    known, tools = KnownBodies("s"), b'{"model":"m","tools":"%b","messages":' % (b"t" * 5_000)
+    outcome(known.parse, tools + begun + BLANKS + b"]}")
+
+    for _ in range(2):
+        raw = tools + begun + rest + b"}"
+        assert outcome(known.parse, raw) == outcome(parse_chat_request, raw)
+
+
+def test_numbers_that_are_none_of_pythons_stand_in_options_of_short_and_long_bodies():
+    options = b',"stream_options":{"include_usage":true,"x":1e999}'
+    known, big = KnownBodies("s"), message("x" * SHAPE_CHECK_BYTES_MAX)
+    known.parse(body(big))
+    for messages in ([big], [big, message("b")], [message("b")]):
+        raw = body(*messages, after=options)
+        assert outcome(known.parse, raw) == outcome(parse_chat_request, raw)
+        assert parse_chat_request(raw).include_usage
