@@ -7,7 +7,7 @@ from collections import deque
 
 from korad.domain.value import Fact
 from korad.optimizer.base import MARK
-from korad.optimizer.nested.strings import texts_within
+from korad.optimizer.nested.strings import all_within, texts_within
 
 CHARS_MIN = 300
 """A shorter text is not pointed to: the note would cost what it saves."""
@@ -41,12 +41,13 @@ class Seen:
 
     What it answers depends on these alone. A text is indexed when the first one after it is looked
     up: of most prompts the last text is the longest, and only the next turn asks for it. 100 KB of
-    40-character lines take 1 ms and 0.4 MB. Long strings of a text that is JSON are indexed too.
+    40-character lines take 1 ms and 0.4 MB. Long strings of a text that is JSON are indexed too,
+    but none is called a whole text: a message mostly holds others beside it.
     """
 
     __slots__ = (
-        "_begins", "_firsts", "_lines", "_places", "_starts", "_texts", "_wheres", "_written",
-        "chars", "waiting_chars",
+        "_begins", "_firsts", "_inner", "_lines", "_places", "_starts", "_texts", "_wheres",
+        "_written", "chars", "waiting_chars",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -62,9 +63,11 @@ class Seen:
         self._begins: set[str] = set()
         """The long lines, and those with which an indexed window begins."""
         self._texts: dict[str, int] = {}
-        """Where a whole text begins."""
+        """Where a whole text begins, of those that are no strings."""
         self._starts: list[int] = []
         self._wheres: list[str] = []
+        self._inner: set[int] = set()
+        """Which messages are the strings of the one before."""
         self._firsts: dict[int, dict[str, int]] = {}
 
     def add(self, text: str, where: str) -> None:
@@ -85,6 +88,8 @@ class Seen:
             if where != last:
                 self._take_inner(inner, last)
                 last = where
+            if len(text) >= CHARS_MIN and REFERENCE not in text:
+                self._texts.setdefault(text, len(self._lines))
             self._take(text, where)
             inner += texts_within(text)
         self._take_inner(inner, last)
@@ -96,6 +101,7 @@ class Seen:
         for text in texts:
             self.chars += len(text)
             self._take(text, f"a string in {where}")
+            self._inner.add(len(self._wheres) - 1)
         texts.clear()
 
     def _take(self, text: str, where: str) -> None:
@@ -106,8 +112,6 @@ class Seen:
         lines = text.split("\n")
         self.chars += max(0, _LINE_CHARS * len(lines) - len(text))
         if len(text) >= CHARS_MIN:
-            if REFERENCE not in text:
-                self._texts.setdefault(text, begin)
             # Notes among the lines part them, too: a text with a note is never looked up here.
             self._index(lines, begin)
         self._lines += lines
@@ -186,8 +190,24 @@ class Seen:
                 for line in map(str.strip, self._lines[start:end])
             ]
             firsts = dict(zip(reversed(quotes), range(end - 1, start - 1, -1), strict=True))
+            if n in self._inner:
+                self._leave_out_said_elsewhere(firsts, n - 1)
             self._firsts[n] = firsts
         return firsts
+
+    def _leave_out_said_elsewhere(self, firsts: dict[str, int], n: int) -> None:
+        """Leave out quotations of what a string of message `n` says that is not indexed.
+
+        A reader looks through short ones, through those that are one line, through all of them.
+        """
+        start = self._starts[n]
+        while start < self._starts[n + 1]:
+            end = self._lines.index(_GAP, start)
+            for said, is_indexed in all_within("\n".join(self._lines[start:end])):
+                if not is_indexed:
+                    for line in said.split("\n"):
+                        firsts.pop(quoted(line), None)
+            start = end + 1
 
 
 def quoted(line: str) -> str:

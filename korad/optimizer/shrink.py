@@ -13,6 +13,7 @@ from korad.optimizer.base import LEVELS, MARK, MEDIUM, TOOL, Block, Transform
 from korad.optimizer.context import Context
 from korad.optimizer.messages import ROLES, Message, with_texts
 from korad.optimizer.nested.rewriting import rewritten
+from korad.optimizer.nested.spelling import any_spelling, may_spell
 from korad.optimizer.nested.strings import (
     DEPTH_MAX,
     JsonString,
@@ -30,6 +31,8 @@ STRINGS = "JSON strings"
 """What a failure in taking strings apart and putting them together is counted under."""
 CALL_CHARS_MAX = 1_500
 """Of a call, where more is said of what a string shows: of more than 2,000 all is not read."""
+
+_ANY_MARK = any_spelling(MARK)
 
 
 class Form(Fact, frozen=True):
@@ -64,7 +67,7 @@ class _Work(Fact, frozen=True):
     applied: dict[str, None]
     """Takes the names of the steps that changed something."""
     noted: bool
-    """It holds a mark, and gets no notes."""
+    """It holds a mark, however spelled, and gets no notes."""
 
 
 class Shrinker:
@@ -129,7 +132,7 @@ class Shrinker:
             context=context,
             applied=applied,
             # Somebody may have typed a mark, or quoted one: what holds it gets no others.
-            noted=MARK in text,
+            noted=MARK in text or may_spell(text, _ANY_MARK),
         )
         if strings:
             return self._with_strings(text, strings, work)

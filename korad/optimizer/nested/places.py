@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 _BLANKS = " \t\r\n"
-_KEY_CHARS = 64
+KEY_CHARS = 64
 """No name is so long."""
 _PATH = re.compile(
     r"(?:(?:file|full|target|absolute|relative)[_-]?)?(?:path|file)|file[_-]?name", re.IGNORECASE
@@ -31,7 +31,7 @@ def key_of(parts: Sequence[str], n: int) -> str:
 
     The parts of a JSON text stand between its quotation marks: every other one is a string.
     """
-    return parts[n - 2][-_KEY_CHARS:] if n > 1 and parts[n - 1].strip(_BLANKS) == ":" else ""
+    return parts[n - 2][-KEY_CHARS:] if n > 1 and parts[n - 1].strip(_BLANKS) == ":" else ""
 
 
 def place_of(parts: Sequence[str], n: int) -> str:

@@ -28,7 +28,23 @@ _ALWAYS = {
 with comes first."""
 _SOMETIMES = frozenset("/<>&'=+`\x7f")
 """What some writers escape too, and no escape holds."""
+_ESCAPE_OF_ASCII = "\\u00"
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+
+
+def any_spelling(words: str) -> re.Pattern[str]:
+    """Return what `may_spell` finds ASCII words by."""
+    signs = [f"(?:{re.escape(sign)}|u00(?i:{ord(sign):02x}))" for sign in words]
+    return re.compile("".join(signs))
+
+
+def may_spell(text: str, words: re.Pattern[str]) -> bool:
+    """Return whether a string of JSON, or of JSON in one, may say the words by an escape."""
+    if _ESCAPE_OF_ASCII not in text:
+        return False
+    # However deep it stands, it differs by backslashes, which may themselves be escaped.
+    bare = text.replace("\\", "").replace("u005c", "").replace("u005C", "")
+    return words.search(bare) is not None
 
 
 def respelled(source: str, text: str, new: str) -> str | None:

@@ -1,20 +1,22 @@
 """Find the long strings of a text that is one JSON value: outputs, pages, files in an envelope.
 
-Keys are none of them, and neither is what stands under the name of something that is passed on as
-it is (a token, a cursor, arguments). With each string goes where it is from, if its object says so:
-the call may not tell that what is shown is a file.
+Keys are none of them, and neither is what stands anywhere under the name of something that is
+passed on as it is (a token, a cursor, arguments), or in an object with a signature. With each
+string goes where it is from, if its object says so: the call may not tell that what is shown is a
+file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import msgspec
 
 from korad.domain.value import Fact
-from korad.optimizer.nested.places import key_of, place_of
+from korad.optimizer.nested.passed_on import passed_on
+from korad.optimizer.nested.places import place_of
 from korad.optimizer.recognition.kinds import is_json
 
 CHARS_MIN = 256
@@ -29,13 +31,6 @@ _BEGIN = re.compile(r'[ \t\r\n]*[\[{"]')
 _ENDS = ("]", "}", '"')
 _STAND_IN = "__"
 """In the place of escapes, as long as they are."""
-
-_PASSED_ON = re.compile(
-    r"(?i:token|jwt|signature|digest|etag|cursor|secret|cookie|nonce|csrf|xsrf|passw|credential"
-    r"|checksum|fingerprint|encrypted|argument|continuation|schema)"
-    r"|(?:^|[_\W]|(?<=[a-z])(?=[A-Z]))"
-    r"(?i:ids?|keys?|sig|hash|auth|state|code|args|params|parameters|input|session|script)$"
-)
 
 
 class JsonString(Fact, frozen=True):
@@ -58,8 +53,7 @@ def may_hold_strings(text: str) -> bool:
 
 def long_strings(text: str) -> list[JsonString]:
     """Return the strings of at least `CHARS_MIN` characters, in order; none if it is not JSON."""
-    # What quotation marks are left begin and end strings: backslashes stand only within them.
-    parts = text.replace("\\\\", _STAND_IN).replace('\\"', _STAND_IN).split('"')
+    parts = _parts(text)
     sizes = list(map(len, parts))
     if max(sizes) < CHARS_MIN or not _is_value(text, parts):
         return []
@@ -67,11 +61,12 @@ def long_strings(text: str) -> list[JsonString]:
     if len(chosen) > STRINGS_MAX:
         chosen = sorted(sorted(chosen, key=lambda n: -sizes[n])[:STRINGS_MAX])
     ends = list(accumulate(size + 1 for size in sizes))
+    chosen = [n for n in chosen if text.find("\\", ends[n - 1], ends[n]) >= 0]
+    kept = passed_on(text, parts, chosen) if chosen else set()
     found = []
     for n in chosen:
         start, end = ends[n - 1], ends[n] - 1
-        source = text[start:end]
-        said = _said(source) if "\\" in source and _may_shrink(parts, n) else ""
+        said = "" if n in kept else _said(text[start:end])
         if len(said) >= CHARS_MIN:
             found.append(JsonString(start=start, end=end, text=said, place=place_of(parts, n)))
     return found
@@ -87,17 +82,40 @@ def texts_within(text: str, depth: int = DEPTH_MAX) -> list[str]:
     return found
 
 
+def all_within(text: str, depth: int = DEPTH_MAX) -> Iterator[tuple[str, bool]]:
+    """Yield what every string of a JSON text says, however short, named or deep: keys as well.
+
+    With each goes whether it is one of `texts_within`, which come in the same order.
+    """
+    parts = _parts(text) if _BEGIN.match(text) else []
+    if not parts or not _is_value(text, parts):
+        return
+    long: set[int] = set()
+    if depth > 0 and may_hold_strings(text):
+        long = {each.start for each in long_strings(text)}
+    start = len(parts[0]) + 1
+    for n in range(1, len(parts), 2):
+        end = start + len(parts[n])
+        source = text[start:end]
+        said = _said(source) if "\\" in source else source
+        yield said, start in long
+        if '"' in said:
+            # Each level doubles the backslashes before a quotation mark: there are few.
+            yield from all_within(said, depth - 1 if start in long else 0)
+        start = end + len(parts[n + 1]) + 2
+
+
+def _parts(text: str) -> list[str]:
+    """Return what stands between quotation marks; every other part is a string of JSON."""
+    # What quotation marks are left begin and end strings: backslashes stand only within them.
+    return text.replace("\\\\", _STAND_IN).replace('\\"', _STAND_IN).split('"')
+
+
 def _is_value(text: str, parts: Sequence[str]) -> bool:
     """Tell whether the text is one JSON value: a string, an array or an object."""
     if len(parts) == 3 and not (parts[0] + parts[2]).strip(_BLANKS):  # noqa: PLR2004 - around one string
         return True
     return len(parts) % 2 == 1 and is_json(text)
-
-
-def _may_shrink(parts: Sequence[str], n: int) -> bool:
-    """Tell whether a string is a value, and not one that is passed on as it is."""
-    is_key = parts[n + 1].lstrip(_BLANKS).startswith(":")
-    return not is_key and not _PASSED_ON.search(key_of(parts, n))
 
 
 def _said(source: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from korad.optimizer.base import HIGH, MEDIUM, TOOL, Block, Transform
+from korad.optimizer.base import HIGH, MARK, MEDIUM, TOOL, Block, Transform
 from korad.optimizer.html.marks import holds_marks
 from korad.optimizer.html.page import Page
 from korad.optimizer.html.tokens import is_template, split_tags
@@ -75,7 +75,9 @@ def shorten(block: Block) -> str:
     if is_template(tokens):
         return text
     page = Page(tokens, menus=_keeps_menus(block), call=block.call).text
-    return text[:start] + page + text[end:] if page else text
+    if not page or (MARK in page and MARK not in text):
+        return text  # a mark written as "&#91;korad: ..." would look like one of korad's own
+    return text[:start] + page + text[end:]
 
 
 HTML_TEXT = Transform(name="HTML to text", level=MEDIUM, apply=shorten)

@@ -148,6 +148,27 @@ def test_a_text_with_a_mark_gets_no_notes():
     assert value | {"c": "other"} == json.loads(bench.text(value))
 
 
+@pytest.mark.parametrize(
+    "hide", ["\\u005bkorad:", "[kor\\u0061d:", "[korad\\u003A", "[k\\u006Frad:"]
+)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_text_that_hides_a_mark_by_its_spelling_gets_no_notes(hide, depth):
+    bench = Bench(cut("Noting", notes=True), cut("Plain", to="other", only=MORE))
+    inside = json.dumps(f"{MARK} same]").replace(MARK, hide)
+    for _ in range(depth - 1):
+        inside = json.dumps(json.loads(inside) if "\\" not in inside else inside)
+    value = json.dumps({"a": 0, "b": LINES, "c": MORE}).replace("0", inside, 1)
+
+    assert MARK not in value
+    assert json.loads(value) | {"c": "other"} == json.loads(bench.text(value))
+
+
+def test_what_only_looks_like_it_is_noted():
+    value = json.dumps({"a": "é [korad] x \u0001", "b": LINES})
+
+    assert "cut" == json.loads(Bench(cut(notes=True)).text(value))["b"]
+
+
 def test_a_string_that_hides_a_mark_stays():
     hiding = f"{LINES}\n{MARK} x]"
     value = json.dumps({"a": hiding, "b": LINES}).replace("[korad", "\\u005bkorad")

@@ -10,13 +10,17 @@ from hypothesis import given, settings, strategies as st
 from korad.optimizer.nested.strings import (
     CHARS_MIN,
     STRINGS_MAX,
+    all_within,
     long_strings,
     may_hold_strings,
+    texts_within,
 )
 
+PLAIN = "no escape in it " * 40
 LINES = 'a "b" \\ é\n' * 40
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=20)
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
     | st.text(alphabet='ab"\\\n/é\x00😀', min_size=CHARS_MIN, max_size=CHARS_MIN + 40),
     lambda each: (
         st.lists(each, max_size=4) | st.dictionaries(st.text(max_size=9), each, max_size=4)
@@ -77,13 +81,88 @@ def test_other_strings_are_not(value):
 @pytest.mark.parametrize(
     "name",
     [
-        *("next_page_token", "nextPageToken", "cursor", "signature", "key", "api_key", "apiKey"),
+        *("next_page_token", "nextPageToken", "cursor", "key", "api_key", "apiKey", "thinking"),
         *("arguments", "args", "input", "code", "id", "call-id", "etag", "encrypted_content"),
-        *("session", "Set-Cookie", "password", "schema", "params"),
+        *("session", "Set-Cookie", "password", "schema", "params", "reasoning_content"),
     ],
 )
 def test_what_is_passed_on_as_it_is_is_left_out(name):
     assert [LINES] == found({name: LINES + "!", "stdout": LINES})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"signature": [LINES]},
+        {"token": {"v": LINES}},
+        {"arguments": {"content": LINES}},
+        {"arguments": [[], {}, 1, [[1], {"a": [LINES]}]]},
+        {"cursor": {"a": {"b": "c"}, "x": LINES}},
+        {"input": {"text": LINES}},
+        {"tool_calls": [{"function": {"name": "f", "arguments": {"text": LINES}}}]},
+        {"encrypted": {"content": LINES}},
+        {"reasoning_details": [{"text": LINES}]},
+        {"thinking": LINES, "signature": "x"},
+        {"text": LINES, "signature": "x"},
+        {"signature": None, "n": [1], "text": LINES},
+        {"a": [{"text": [LINES]}, 1], "n": {}, "thoughtSignature": "x"},
+        {"text": LINES, "sig": "x"},
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"indent": 1}, {"separators": (",", ":")}])
+def test_what_stands_under_such_a_name_or_by_a_signature_is_left_out(value, options):
+    assert [LINES + "!"] == found([{"stdout": LINES + "!"}, value], **options)
+    assert [LINES + "!"] == found({"a": value, "b": [LINES + "!"]}, **options)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"arguments": [], "stdout": LINES},
+        {"arguments": [1, 2], "more": [{"stdout": LINES}]},
+        {"arguments": {}, "more": {"stdout": LINES}},
+        {"arguments": {"a": ["b"]}, "stdout": LINES},
+        [{"arguments": {"a": "b"}}, {"stdout": LINES}],
+        [{"arguments": [[1]]}, {"stdout": LINES}],
+        [{"arguments": [1], "n": 0}, {"stdout": LINES}],
+        [{"signature": "x", "a": {"b": 1}}, {"stdout": LINES}],
+        {"parts": [{"thinking": "a", "signature": "x"}, {"text": LINES}]},
+        ["signature", LINES],
+        {"name": "signature", "stdout": LINES},
+        {"signature_count": 1, "stdout": LINES, "config": 1},
+        {"a": "arguments", "b": {"stdout": LINES}},
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"indent": 1}, {"separators": (",", ":")}])
+def test_what_stands_beside_it_is_not_left_out(value, options):
+    assert [LINES] == found(value, **options)
+
+
+def test_all_strings_are_told_in_order_with_those_that_are_long():
+    deep = json.dumps({"c": LINES, "d": json.dumps([LINES])})
+    text = json.dumps({"a": "b", "token": LINES, "n": [1, {}, deep], "e": PLAIN})
+    told = list(all_within(text))
+
+    assert texts_within(text) == [said for said, is_long in told if is_long]
+    assert ["a", "b", "token", LINES, "n", deep, "c", LINES, "d", json.dumps([LINES])] == [
+        said for said, _ in told[:10]
+    ]
+    assert [(LINES, False), ("e", False), (PLAIN, False)] == told[10:]
+
+
+@settings(deadline=None)
+@given(value=JSON_VALUES, indent=st.sampled_from([None, 1]))
+def test_all_strings_of_any_json_are_told(value, indent):
+    texts = texts_within(text := json.dumps(value, indent=indent))
+    told = list(all_within(text))
+
+    assert texts == [said for said, is_long in told if is_long]
+    assert [each for each in strings_of(value) if each not in {said for said, _ in told}] == []
+
+
+@pytest.mark.parametrize("text", ["", "a", '"', '{"a": ', '{"a": "b"} c', "[1]", "{}"])
+def test_what_is_no_json_or_has_no_strings_tells_none(text):
+    assert [] == list(all_within(text))
 
 
 @pytest.mark.parametrize(
