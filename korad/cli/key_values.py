@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from shlex import quote
 from typing import Any, Final
@@ -13,16 +13,22 @@ import orjson
 
 from korad.adapters.key_errors import CUSTOMER_ID_PREFIX, TEAM_ID_PREFIX
 from korad.adapters.limit_report import limits_object
-from korad.auth import is_model_pattern
+from korad.auth import authorize, is_model_pattern
 from korad.cli.limit_values import chain_object, limits_text
 from korad.cli.output import lines, table
 from korad.config.kinds import Choice, Margin
 from korad.config.scalars import LEVELS
 from korad.domain.identity import VirtualKey
+from korad.errors import ClientError
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
 _AGE_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_EXAMPLE_MODEL: Final = "anthropic/claude-sonnet-4-5-20250929"
+_EXAMPLE_MODELS: Final = (
+    *("anthropic/claude-sonnet-4-5-20250929", "openai/gpt-4o-mini", "openai/gpt-4o"),
+    *("gemini/gemini-2.5-flash", "groq/llama-3.1-8b-instant", "deepseek/deepseek-chat"),
+    *("xai/grok-3", "openrouter/openai/gpt-4o-mini"),
+)
+_NO_EXAMPLE: Final = "PROVIDER/MODEL"
 _KINDS: Final = {TEAM_ID_PREFIX: "team", CUSTOMER_ID_PREFIX: "customer"}
 _BASIS_POINTS_PER_HUNDREDTH: Final = 100
 
@@ -181,10 +187,16 @@ def as_table(keys: list[tuple[VirtualKey, str]], now_s: int) -> str:
     return table(rows)
 
 
-def curl_line(key: VirtualKey, secret: str, host: str, port: int) -> str:
-    """Return a command that tries the key, with a model that it may use."""
-    usable = [each for each in _sorted(key.allowed_models) or [] if "/" in each and "*" not in each]
-    model = usable[0] if usable else _EXAMPLE_MODEL
+def curl_line(
+    key: VirtualKey, secret: str, host: str, port: int, providers: Collection[str] = ()
+) -> str:
+    """Return a command that tries the key, with a model that it may use at one of `providers`.
+
+    No `providers`: at any.
+    """
+    named = [each for each in _sorted(key.allowed_models) or [] if "/" in each and "*" not in each]
+    usable = (each for each in (*named, *_EXAMPLE_MODELS) if _may_use(key, each, providers))
+    model = next(usable, _NO_EXAMPLE)
     # A server bound to every address is reached by name; an IPv6 address needs its brackets.
     name = "localhost" if host in {"0.0.0.0", "::", ""} else host  # noqa: S104 - compared only
     name = f"[{name}]" if ":" in name else name
@@ -193,6 +205,15 @@ def curl_line(key: VirtualKey, secret: str, host: str, port: int) -> str:
         f"curl http://{name}:{port}/v1/chat/completions -H 'Content-Type: application/json' "
         f"-H 'x-bf-vk: {secret}' -d {quote(orjson.dumps(body).decode())}"
     )
+
+
+def _may_use(key: VirtualKey, name: str, providers: Collection[str]) -> bool:
+    provider, _, model = name.partition("/")
+    try:
+        authorize(key, provider, model)
+    except ClientError:
+        return False
+    return not providers or provider in providers
 
 
 def _policy(key: VirtualKey) -> str:

@@ -86,11 +86,13 @@ def _create(args: argparse.Namespace, store: VirtualKeys, settings: Settings) ->
         write_json({"id": shown.pop("id"), "key": secret.reveal(), **shown})
         return
     server = find_listening(settings.state_dir) or settings.server
+    providers = () if settings.demo else settings.providers
+    line = curl_line(key, secret.reveal(), server.host, server.port, providers)
     write(
         f"Created '{key.name}' ({key.key_id}). The key is shown this once and stored nowhere:\n\n"
         f"  {secret.reveal()}\n\n"
         "Try it (a running server knows the key within a second):\n\n"
-        f"  {curl_line(key, secret.reveal(), server.host, server.port)}\n"
+        f"  {line}\n"
     )
 
 

@@ -178,6 +178,25 @@ def test_the_curl_line_names_a_model_that_the_key_may_use():
     assert orjson.loads(words[-1])["model"] == "openai/o'3"
 
 
+@pytest.mark.parametrize(
+    ("allowed", "providers", "model"),
+    [
+        ({}, (), "anthropic/claude-sonnet-4-5-20250929"),
+        ({}, ("openai",), "openai/gpt-4o-mini"),
+        ({"allowed_models": frozenset({"openai/gpt-4o"})}, ("openai",), "openai/gpt-4o"),
+        ({"allowed_models": frozenset({"gpt-4o"})}, ("anthropic", "openai"), "openai/gpt-4o"),
+        ({"allowed_models": frozenset({"openai/gpt-4o*"})}, (), "openai/gpt-4o-mini"),
+        ({"allowed_providers": frozenset({"groq"})}, ("groq",), "groq/llama-3.1-8b-instant"),
+        ({"allowed_providers": frozenset({"groq"})}, ("openai",), "PROVIDER/MODEL"),
+        ({}, ("mine",), "PROVIDER/MODEL"),
+    ],
+)
+def test_the_curl_line_names_a_model_that_can_be_reached(allowed, providers, model):
+    words = shlex.split(curl_line(a_key(**allowed), "sk-bf-a", "localhost", 1, providers))
+
+    assert orjson.loads(words[-1])["model"] == model
+
+
 def test_the_policy_is_open_or_closed_in_any_case():
     assert read_policy("CLOSED") is True
     assert read_policy("open") is False
