@@ -22,14 +22,12 @@ class ChatRequest(Fact, frozen=True):
     stream: bool
     include_usage: bool
     """The client itself asked for the usage chunk (`stream_options.include_usage`)."""
-    messages: bytes | None = None
-    """The member of that name, where it is at hand as bytes; see `messages_json`."""
     plain_levels: set[int] | None = None
     """Shared by requests of the very same messages: at which levels these are sent unchanged."""
 
     def messages_json(self) -> bytes:
-        """Return the member `messages`: a copy, of 200 KB 15 us, where it is not at hand."""
-        return bytes(self.members["messages"]) if self.messages is None else self.messages
+        """Return the member `messages`: a copy, of 200 KB 15 us."""
+        return bytes(self.members["messages"])
 
     def whole_number(self, name: str) -> int | None:
         """Return a member that is a whole number above 0, else None."""

@@ -58,7 +58,7 @@ class OptimizedPrompt(Fact, frozen=True):
     request: ChatRequest
     strategy: str
     """The text of the `X-Korad-Strategy` header: the transforms that changed something."""
-    unmarked: bytes | None = None
+    unmarked: bytes
     """The messages without the marks for the provider's cache, which move on with every turn."""
 
 
@@ -180,9 +180,7 @@ class Chain:
         sent = join_messages(messages) if CACHE_MARKS in applied else unmarked
         members["messages"] = msgspec.Raw(sent)
         return OptimizedPrompt(
-            request=msgspec.structs.replace(
-                draft.request, members=members, messages=sent, plain_levels=None
-            ),
+            request=msgspec.structs.replace(draft.request, members=members, plain_levels=None),
             strategy=f"{' + '.join(applied)} ({LEVELS[draft.level]})",
             unmarked=unmarked,
         )
