@@ -17,23 +17,19 @@ import msgspec
 
 from korad.admission import hold_sizes
 from korad.auth import authenticate, authorize
-from korad.billing.rating import rate, realized_savings_nano_usd, savings_nano_usd, token_prices
 from korad.domain.answer import StoredAnswer
 from korad.domain.chat import ChatRequest
 from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
 from korad.domain.identity import VirtualKey
 from korad.domain.limits import HoldRequest
-from korad.domain.money import Charge
-from korad.domain.usage import Usage, UsageSource
 from korad.errors import ExchangeStateError, KoradError
-from korad.metering import settle_usage, tokens_so_far
-from korad.optimizer import LEVELS, PASSTHROUGH, Draft, OptimizedPrompt
+from korad.figures import Figures
+from korad.optimizer import LEVELS, PASSTHROUGH, Draft
 from korad.optimizer.chain import INLINE_KNOWN_BYTES_MAX
-from korad.optimizer.tokens import INLINE_BYTES_MAX, PromptCount, is_quick_to_count
 from korad.providers.base import StreamDecoder
 from korad.response_cache import Recording, cache_key, takes_part
 from korad.rooms import Destination, Rooms
-from korad.wire.figures import billed_line, closing_comment, figure_lines
+from korad.wire.figures import billed_line, closing_comment
 from korad.wire.http1 import error_answer, header_value, plain_answer, status_line
 from korad.wire.sse import DONE, data_event
 
@@ -56,7 +52,6 @@ CACHE_HIT = "Exact cache hit"
 """What `X-Korad-Strategy` says when nothing was asked of a provider."""
 _PASSTHROUGH = PASSTHROUGH.encode()
 _CACHE_HIT = CACHE_HIT.encode()
-_NOTHING = Usage(prompt_tokens=0, completion_tokens=0, source=UsageSource.CACHE)
 _RECEIVED, _ADMITTED, _DISPATCHED = State.RECEIVED, State.ADMITTED, State.DISPATCHED
 _ANSWERED, _SETTLED = State.ANSWERED, State.SETTLED
 
@@ -69,19 +64,14 @@ class Exchange:
     """
 
     __slots__ = (
-        "_adjusted_line", "_body", "_built", "_charge", "_counted_completion", "_counted_received",
-        "_counted_sent", "_counts_deltas", "_draft", "_ended_ns", "_error_code", "_final",
-        "_first_byte_ns", "_head", "_optimized", "_optimized_tokens", "_original_tokens",
-        "_realized_nano_usd", "_reported", "_rooms", "_savings_nano_usd", "_sent_ns", "_started_ns",
-        "_state", "_stored", "_text", "_upstream_headers", "_upstream_request_id", "_usage",
-        "counted_original", "counted_prompt", "decoder", "deltas_are_tokens", "destination", "key",
+        "_adjusted_line", "_body", "_built", "_draft", "_ended_ns", "_error_code", "_first_byte_ns",
+        "_head", "_rooms", "_sent_ns", "_started_ns", "_state", "_stored", "_upstream_headers",
+        "_upstream_request_id", "client_request_id", "decoder", "destination", "figures", "key",
         "level", "margin_bp", "recording", "request", "request_id", "sent_request", "started_ms",
         "status", "wants_stream",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0915 - all that an exchange comes to know
-        self, rooms: Rooms, request_id: str, *, now_ms: int, now_ns: int
-    ) -> None:
+    def __init__(self, rooms: Rooms, request_id: str, *, now_ms: int, now_ns: int) -> None:
         self.request_id = request_id
         self.started_ms = now_ms
         self._rooms = rooms
@@ -93,6 +83,8 @@ class Exchange:
         self.request: ChatRequest | None = None
         self.sent_request: ChatRequest
         """The request as it goes upstream; there is none before `admit`."""
+        self.figures: Figures
+        """Tokens and money; likewise."""
         self.wants_stream = False
         """Whether the client asked for a stream."""
         self.destination: Destination | None = None
@@ -100,9 +92,10 @@ class Exchange:
         self.recording: Recording | None = None
         """The answer as far as it may be stored; None where the response cache has no part."""
         self._head: RequestHead | None = None
+        self.client_request_id: str | None = None
+        """The caller's own id."""
         self.margin_bp = 0
         self._draft: Draft | None = None
-        self._optimized: OptimizedPrompt | None = None
         self._built: bytes | KoradError | None = None
         """What `optimize` has made of the request for the provider, or why nothing."""
         self._adjusted_line = b""
@@ -119,26 +112,6 @@ class Exchange:
         self._sent_ns = 0
         self._first_byte_ns = 0
         self._ended_ns = 0
-
-        # figures
-        self.counted_prompt: int | None = None
-        self._counted_sent: PromptCount | None = None
-        """korad's own count of what went upstream, in its own tokens."""
-        self._counted_received: PromptCount | None = None
-        self.counted_original = 0
-        self._counted_completion = 0
-        self._counts_deltas = False
-        self.deltas_are_tokens: bool | None = None
-        """Whether the model is known to stream one token a delta; None: not known yet."""
-        self._text = ""
-        self._reported: Usage | None = None
-        self._final = False
-        self._usage: Usage | None = None
-        self._charge: Charge | None = None
-        self._original_tokens: int | None = None
-        self._optimized_tokens: int | None = None
-        self._savings_nano_usd = 0
-        self._realized_nano_usd = 0
         self._error_code: str | None = None
 
     # ── the request ──────────────────────────────────────────────────────────────────────────
@@ -150,16 +123,21 @@ class Exchange:
         self._state = _ADMITTED
         rooms = self._rooms
         self._head = head
+        self.client_request_id = head.client_request_id
         key = self.key = authenticate(rooms.ring, head.credential_digest, self.started_ms / 1000)
         if head.error is not None:
             raise head.error
         request = self.request = self.sent_request = rooms.bodies.parse(body)
         self.wants_stream = request.stream
         destination = self.destination = rooms.destination(request.model)
+        margin_bp = rooms.default_margin_bp if key.margin_bp is None else key.margin_bp
+        self.margin_bp = margin_bp
+        self.figures = Figures(
+            rooms, destination, request, margin_bp, learns_sizes=bool(key.limits)
+        )
         if key.allowed_models is not None or key.allowed_providers is not None:
             authorize(key, destination.vendor, destination.model)
         self.level = head.level or key.level or rooms.default_level
-        self.margin_bp = rooms.default_margin_bp if key.margin_bp is None else key.margin_bp
         if head.cache or (key.cache and head.cache is None):
             self._take_part(request, destination, key, self.level)
 
@@ -185,15 +163,7 @@ class Exchange:
         self._body = stored.body
         age_s = max(0, self.started_ms - stored.stored_ms) // 1000
         self._upstream_headers = b"%bAge: %d\r\n" % (stored.lines, age_s)
-        price = self.destination.price
-        self._usage, self._charge = _NOTHING, rate(_NOTHING, price, self.margin_bp)
-        original = self._original_tokens = stored.original_tokens
-        self._optimized_tokens = 0
-        self._savings_nano_usd = savings_nano_usd(original, 0, price)
-        # All of the prompt was left out; it is priced as the first one's tokens were.
-        self._realized_nano_usd = realized_savings_nano_usd(
-            original + stored.usage.prompt_tokens, stored.usage, price
-        )
+        self.figures.take_stored(stored)
 
     def optimize_at_once(self) -> bool:
         """Look the prompt up and do what is short; False: `optimize` must run in a thread."""
@@ -237,7 +207,7 @@ class Exchange:
     def _compose(self, draft: Draft) -> None:
         assert self.key is not None
         assert self.destination is not None
-        optimized = self._optimized = self._rooms.chain.compose(
+        optimized = self.figures.optimized = self._rooms.chain.compose(
             draft, self.destination.cache_policy, self.key.key_id, self.started_ms
         )
         if optimized is not None:
@@ -272,12 +242,12 @@ class Exchange:
 
     def hold_request(self, producer: str, slice_tokens: int) -> HoldRequest:
         """Return what to ask of the key's limits; the prompt must have been counted."""
-        key, destination, prompt = self.key, self.destination, self.counted_prompt
+        key, destination, prompt = self.key, self.destination, self.figures.counted_prompt
         assert key is not None
         assert destination is not None
         assert prompt is not None
         choices = self.sent_request.whole_number("n") or 1
-        input_pico_usd, output_pico_usd = self.token_prices
+        input_pico_usd, output_pico_usd = self.figures.token_prices
         sizes = hold_sizes(
             prompt_tokens=prompt,
             max_tokens=self.sent_request.max_tokens,
@@ -301,12 +271,6 @@ class Exchange:
             fail_closed=key.fail_closed,
             key_id=key.key_id,
         )
-
-    @property
-    def token_prices(self) -> tuple[int, int]:
-        """Pico-USD per prompt and per completion token; the prompt must have been counted."""
-        assert self.destination is not None
-        return token_prices(self.counted_prompt or 0, self.destination.price)
 
     def note_sent(self, now_ns: int) -> None:
         """Note that the call went out on a connection: from here on it may cost something."""
@@ -333,7 +297,7 @@ class Exchange:
         assert self.destination is not None
         assert self.request is not None
         if self.wants_stream and status < FIRST_ERROR_STATUS:
-            self.deltas_are_tokens = self._rooms.deltas.known(self.destination.target.model)
+            self.figures.begin_stream()
             self.decoder = self.destination.codec.open_stream(
                 self.sent_request, self.destination.target
             )
@@ -352,127 +316,62 @@ class Exchange:
             raise error
         completion = codec.read_completion(body, self.sent_request, self.destination.target)
         self._body = completion.body
-        self._reported = completion.usage
-        self._text = completion.text
-        self._final = True
+        self.figures.take(completion)
 
     def end_stream(self, now_ns: int) -> None:
         """Note that no more of a streamed answer will come."""
         self._ended_ns = now_ns
-        decoder = self.decoder
-        if decoder is not None:
-            self._reported = decoder.usage
-            self._final = decoder.finished
-            if self.needs_count:
-                self._counts_deltas = self._deltas_count(decoder)
-                self._text = "" if self._counts_deltas else decoder.generated_text()
-
-    def _deltas_count(self, decoder: StreamDecoder) -> bool:
-        """Return whether the deltas are to be taken for tokens."""
-        assert self.destination is not None
-        destination = self.destination
-        return self._rooms.deltas.counts(
-            destination.target.model, decoder, rule=destination.codec.streams_tokens
-        )
-
-    def tokens_so_far(self) -> int:
-        """Return how many tokens of the answer came at least, without looking at its text."""
-        assert self.destination is not None
-        assert self.decoder is not None
-        rule = self.destination.codec.streams_tokens
-        return tokens_so_far(self.decoder, known=self.deltas_are_tokens, rule=rule)
-
-    # ── counting, where no report came ───────────────────────────────────────────────────────
-
-    @property
-    def needs_count(self) -> bool:
-        """Whether the answer must be counted because the provider's final report is missing."""
-        return self._reported is None or not self._final
-
-    @property
-    def is_quick_to_count(self) -> bool:
-        """Whether `count` may run on the event loop."""
-        assert self.request is not None
-        quick = self.counted_prompt is not None or is_quick_to_count(self.request)
-        return quick and len(self._text) <= INLINE_BYTES_MAX
+        if self.decoder is not None:
+            self.figures.end_stream(self.decoder)
 
     @property
     def tells_counts(self) -> bool:
         """Whether the answer's head needs korad's own counts of the prompt."""
-        return self._optimized is not None or self.wants_stream
+        return self.figures.optimized is not None or self.wants_stream
 
     @property
     def awaits_prompt_count(self) -> bool:
         """Whether the answer has come, and the counts for its head are not made yet."""
-        return self.counted_prompt is None and (
-            self.decoder is not None or (self._optimized is not None and self._state is _ANSWERED)
+        figures = self.figures
+        return figures.counted_prompt is None and (
+            self.decoder is not None or (figures.optimized is not None and self._state is _ANSWERED)
         )
-
-    def count_prompt(self) -> None:
-        """Count the prompt as it came and as it went upstream; CPU that grows with its size."""
-        assert self.request is not None
-        count, optimized = self._rooms.counter.count_prompt, self._optimized
-        if optimized is None:
-            sent = received = count(self.request)
-        else:
-            # Marks have no tokens.
-            sent, received = count(optimized.request, optimized.unmarked), count(self.request)
-        self._counted_sent = sent
-        self._counted_received = received
-        self.counted_original = self._scaled(received.text) + received.wrapping
-        self.counted_prompt = self._scaled(sent.text) + sent.wrapping
-
-    def count(self) -> None:
-        """Count what the provider did not report; CPU that grows with the text."""
-        if self.counted_prompt is None and self._reported is None:
-            self.count_prompt()
-        text, self._text = self._text, ""
-        self.count_generated(text)
-
-    def count_generated(self, text: str) -> None:
-        """Count text that the model generated, and forget it; CPU that grows with the text."""
-        self._counted_completion += self._scaled(self._rooms.counter.count_text(text))
-
-    def _scaled(self, o200k_tokens: int) -> int:
-        assert self.destination is not None
-        destination = self.destination
-        tokens = destination.codec.scale_tokens(o200k_tokens, destination.target)
-        return self._rooms.calibration.scale(destination.target.model, tokens)
 
     # ── bytes for the client ─────────────────────────────────────────────────────────────────
 
     def answer(self, lines: bytes) -> bytes:
         """Return the whole non-streaming answer; `lines` are the shell's own header lines."""
-        charge = self._charge or self._rate()
+        charge = self.figures.charge or self.figures.rate()
         return plain_answer(
             self.status,
-            self._figures() + billed_line(charge.billed_nano_usd) + self._lines(lines),
+            self._figure_lines() + billed_line(charge.billed_nano_usd) + self._lines(lines),
             self._body,
         )
 
     def stream_head(self, lines: bytes) -> bytes:
         """Return the head of a streamed answer; the prompt must have been counted."""
         if self._stored is None:
-            assert self.counted_prompt is not None
-            self._note_prompt(self.counted_prompt)
+            counted_prompt = self.figures.counted_prompt
+            assert counted_prompt is not None
+            self.figures.note_prompt(counted_prompt)
         return (
             status_line(200)
             + b"Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
-            + self._figures()
+            + self._figure_lines()
             + self._lines(lines)
             + b"\r\n"
         )
 
     def stream_tail(self) -> tuple[bytes, bytes]:
         """Return the last events of a complete stream (bill, `[DONE]`) and its trailer lines."""
-        billed = (self._charge or self._rate()).billed_nano_usd
-        comment = closing_comment(billed, self._savings_nano_usd, self.request_id)
+        billed = (self.figures.charge or self.figures.rate()).billed_nano_usd
+        comment = closing_comment(billed, self.figures.savings_nano_usd, self.request_id)
         return comment + DONE, billed_line(billed)
 
     def stream_error(self, error: KoradError) -> tuple[bytes, bytes]:
         """Return the event that ends a broken stream, and its trailer lines; no `[DONE]`."""
         self._error_code = error.code
-        return data_event(error.body()), billed_line(self._rate().billed_nano_usd)
+        return data_event(error.body()), billed_line(self.figures.rate().billed_nano_usd)
 
     def length_event(self) -> bytes:
         """Return the event that says the answer ends here because no more may be spent on it."""
@@ -495,26 +394,14 @@ class Exchange:
         self._error_code = error.code
         return error_answer(error, self._lines(lines))
 
-    def _figures(self) -> bytes:
-        assert self._original_tokens is not None
-        assert self._optimized_tokens is not None
-        optimized = self._optimized
+    def _figure_lines(self) -> bytes:
+        optimized = self.figures.optimized
         strategy = _PASSTHROUGH if optimized is None else header_value(optimized.strategy)
-        return figure_lines(
-            self._original_tokens,
-            self._optimized_tokens,
-            self._savings_nano_usd,
-            strategy if self._stored is None else _CACHE_HIT,
-            self._rooms.margin_text(self.margin_bp),
-        )
+        return self.figures.lines(strategy if self._stored is None else _CACHE_HIT)
 
     def _lines(self, lines: bytes) -> bytes:
-        head = self._head
-        echo = (
-            b""
-            if head is None or head.client_request_id is None
-            else b"X-Client-Request-Id: %b\r\n" % head.client_request_id.encode()
-        )
+        client_id = self.client_request_id
+        echo = b"" if client_id is None else b"X-Client-Request-Id: %b\r\n" % client_id.encode()
         return b"%bx-request-id: %b\r\n%b%b" % (
             self._upstream_headers,
             self.request_id.encode(),
@@ -528,29 +415,34 @@ class Exchange:
         """Return the final figures, once."""
         if self._state is _SETTLED:
             raise ExchangeStateError("an exchange settles once")
-        if self._charge is None and self.owes(outcome):
-            self._rate()
+        key, destination, started_ns = self.key, self.destination, self._started_ns
+        if key is None or destination is None:
+            self._state = _SETTLED
+            return self._early_record(outcome, now_ns)
+        figures = self.figures
+        if figures.charge is None and self.owes(outcome):
+            figures.rate()
         self._state = _SETTLED
-        destination = self.destination
-        started_ns = self._started_ns
+        optimized = figures.optimized
+        strategy = PASSTHROUGH if optimized is None else optimized.strategy
         return ExchangeRecord(
             self.request_id,
             self.client_request_id,
-            None if self.key is None else self.key.key_id,
-            None if destination is None else destination.provider.name,
-            None if destination is None else destination.target.model,
+            key.key_id,
+            destination.provider.name,
+            destination.target.model,
             self.wants_stream,
             self.status,
             outcome,
             self._error_code,
             self.level,
-            self._strategy,
-            self._original_tokens,
-            self._optimized_tokens,
-            self._savings_nano_usd,
-            self._realized_nano_usd,
-            self._usage,
-            self._charge,
+            strategy if self._stored is None else CACHE_HIT,
+            figures.original_tokens,
+            figures.optimized_tokens,
+            figures.savings_nano_usd,
+            figures.realized_nano_usd,
+            figures.usage,
+            figures.charge,
             self._upstream_request_id,
             self.started_ms,
             (self._first_byte_ns - started_ns) // 1000 if self._first_byte_ns else None,
@@ -558,42 +450,57 @@ class Exchange:
             (now_ns - started_ns) // 1000,
         )
 
+    def _early_record(self, outcome: Outcome, now_ns: int) -> ExchangeRecord:
+        """Return the record of a request that was refused before its destination was known."""
+        return ExchangeRecord(
+            request_id=self.request_id,
+            client_request_id=self.client_request_id,
+            key_id=None if self.key is None else self.key.key_id,
+            provider=None,
+            model=None,
+            stream=self.wants_stream,
+            status=self.status,
+            outcome=outcome,
+            error_code=self._error_code,
+            level=None,
+            strategy=None,
+            original_tokens=None,
+            optimized_tokens=None,
+            savings_nano_usd=0,
+            realized_savings_nano_usd=0,
+            usage=None,
+            charge=None,
+            upstream_request_id=None,
+            started_ms=self.started_ms,
+            first_byte_us=None,
+            overhead_us=None,
+            duration_us=(now_ns - self._started_ns) // 1000,
+        )
+
     @property
     def is_hit(self) -> bool:
         """Whether the response cache answers."""
         return self._stored is not None
-
-    @property
-    def client_request_id(self) -> str | None:
-        """The caller's own id."""
-        return None if self._head is None else self._head.client_request_id
-
-    @property
-    def _strategy(self) -> str | None:
-        if self._stored is not None:
-            return CACHE_HIT
-        if self._optimized is not None:
-            return self._optimized.strategy
-        return None if self.destination is None else PASSTHROUGH
 
     def to_store(self, now_ns: int) -> StoredAnswer | None:
         """Return a completed answer as it may be told again, or None: it is not to be stored.
 
         It must be the provider's whole answer with its own report, of a size to keep.
         """
-        recording, usage = self.recording, self._reported
-        if recording is None or usage is None or not self._final or self.status != HTTPStatus.OK:
+        recording, figures = self.recording, self.figures
+        usage, original = figures.reported, figures.original_tokens
+        if recording is None or usage is None or not figures.final or self.status != HTTPStatus.OK:
             return None
         if self.decoder is None:
             recording.take(self._body)
         body = recording.whole()
         if body is None:
             return None
-        assert self._original_tokens is not None
+        assert original is not None
         return StoredAnswer(
             body=body,
             lines=self._adjusted_line,
-            original_tokens=self._original_tokens,
+            original_tokens=original,
             usage=usage,
             stored_ms=self.started_ms + (now_ns - self._started_ns) // 1_000_000,
         )
@@ -607,69 +514,6 @@ class Exchange:
         if self._state is _ANSWERED:
             return self.status < FIRST_ERROR_STATUS
         return outcome is Outcome.CLIENT_ABORTED and self.is_sent
-
-    def _rate(self) -> Charge:
-        """Turn usage into figures; legal once the answer has ended and was counted."""
-        assert self.destination is not None
-        reported = self._reported
-        usage = self._usage = (
-            reported
-            if self._final and reported is not None
-            else settle_usage(
-                reported,
-                final=self._final,
-                counted_prompt=self.counted_prompt or 0,
-                counted_completion=self._generated_tokens(),
-            )
-        )
-        charge = self._charge = rate(usage, self.destination.price, self.margin_bp)
-        if self._optimized_tokens is None or usage is reported:
-            # A stream's head told korad's own count; the record tells what the provider billed.
-            if usage is reported:
-                self._learn(usage)
-            self._note_prompt(usage.prompt_tokens)
-        if self._optimized is not None:
-            assert self._original_tokens is not None
-            self._realized_nano_usd = realized_savings_nano_usd(
-                self._original_tokens, usage, self.destination.price
-            )
-        return charge
-
-    def _generated_tokens(self) -> int:
-        if self._counts_deltas:
-            assert self.decoder is not None
-            return self.decoder.deltas
-        return self._counted_completion
-
-    def _learn(self, usage: Usage) -> None:
-        """Let the next counts of this model be closer to the provider's."""
-        assert self.destination is not None
-        destination, counted = self.destination, self._counted_sent
-        model = destination.target.model
-        if self.decoder is not None:
-            self._rooms.deltas.learn(model, self.decoder.deltas, usage)
-        if self.key is not None and self.key.limits:
-            self._rooms.completion_sizes.note(model, usage.completion_tokens)
-        if counted is not None:
-            self._rooms.calibration.learn(model, self._of_family(counted), usage.prompt_tokens)
-
-    def _note_prompt(self, tokens: int) -> None:
-        """Take how many tokens went upstream; the original has as many more as korad counts."""
-        destination, sent, received = self.destination, self._counted_sent, self._counted_received
-        assert destination is not None
-        self._optimized_tokens = self._original_tokens = tokens
-        if self._optimized is not None and sent is not None and received is not None:
-            sent, received = self._of_family(sent), self._of_family(received)
-            original = self._original_tokens = tokens + self._rooms.calibration.scale_left_out(
-                destination.target.model, received.text - sent.text, sent, tokens
-            )
-            self._savings_nano_usd = savings_nano_usd(original, tokens, destination.price)
-
-    def _of_family(self, count: PromptCount) -> PromptCount:
-        """Return a count in the tokens of the model's family."""
-        assert self.destination is not None
-        text = self.destination.codec.scale_tokens(count.text, self.destination.target)
-        return PromptCount(text, count.messages)
 
     def _overhead_us(self, now_ns: int) -> int | None:
         if self.decoder is not None or not self._sent_ns or not self._ended_ns:

@@ -125,6 +125,10 @@ def config_text(files: ServerFiles) -> bytes:
         b"appendfsync everysec",
         # Compressing the stream at each rewrite costs more than to write it as it is.
         b"rdbcompression no",
+        # The stream alone may hold 150 MB: rewritten at Redis' own 64 MB and double, a busy server
+        # would write it again every ten seconds.
+        b"auto-aof-rewrite-min-size 256mb",
+        b"auto-aof-rewrite-percentage 200",
         b"aof-load-truncated yes",
         b'save ""',
         b"maxmemory-policy noeviction",

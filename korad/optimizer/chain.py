@@ -258,6 +258,6 @@ def _masked(text: str | None) -> str | None:
 
 def _tools_key(request: ChatRequest, level: int) -> bytes | None:
     tools = request.members.get("tools")
-    if tools is None or level < HIGH:
+    if tools is None or level < HIGH or bytes(memoryview(tools)[:4]) == b"null":
         return None
     return blake2b(tools, key=LEVEL_KEYS[level], digest_size=16).digest()

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from korad.domain.chat import ChatRequest
+from korad.optimizer.caching.markers import unmarked_tools
 from korad.optimizer.memo import Memo
 from korad.wire.beginnings import Beginnings, begun_array, further_items
 
@@ -108,7 +109,8 @@ class TokenCounter:
         return known
 
     def _count_json(self, raw: bytes) -> int:
-        return self.count_text(msgspec.json.format(raw, indent=-1).decode())
+        # Marks have no tokens.
+        return self.count_text(unmarked_tools(msgspec.json.format(raw, indent=-1)).decode())
 
     def _count_message(self, raw: bytes) -> int:
         try:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from korad.domain.chat import ChatRequest
+from korad.providers.anthropic_errors import hidden_error
 from korad.providers.anthropic_events import Block, Message, StopDetails, broken
 from korad.providers.anthropic_usage import fold, usage_object
 from korad.providers.base import Completion
@@ -23,12 +24,15 @@ _FINISH_REASONS = {
 
 
 def read_completion(body: bytes, request: ChatRequest, created_s: int) -> Completion:
-    """Return the answer in OpenAI's shape. Raises UpstreamError (502) when `body` is none."""
+    """Return the answer in OpenAI's shape.
+
+    Raises UpstreamRefused for an error under a 200, UpstreamError (502) for any other body.
+    """
     try:
         answer = _answer_decoder.decode(body)
         message = _message(answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise broken("The provider's answer is not a message.") from None
+        raise hidden_error(body) or broken("The provider's answer is not a message.") from None
     completion: dict[str, Any] = {
         "id": completion_id(answer.id),
         "object": "chat.completion",

@@ -40,16 +40,25 @@ class _ErrorBody(msgspec.Struct, gc=False):
 
 def read_error(status: int, body: bytes) -> UpstreamRefused:
     """Return the error to pass on; `body` may be HTML, empty or cut off."""
-    try:
-        report = _body_decoder.decode(body).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        report = None
-    return _translate(status, report or ErrorReport())
+    return _translate(status, _report_in(body) or ErrorReport())
 
 
 def stream_error(report: ErrorReport) -> UpstreamRefused:
     """Return the error of an `error` event, with the status it would have had as an answer."""
     return _translate(_STATUS_OF_TYPE.get(report.type or "", 502), report)
+
+
+def hidden_error(body: bytes) -> UpstreamRefused | None:
+    """Return the error that `body`, which came under a 200, is; None when it is none."""
+    report = _report_in(body)
+    return None if report is None else stream_error(report)
+
+
+def _report_in(body: bytes) -> ErrorReport | None:
+    try:
+        return _body_decoder.decode(body).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _translate(status: int, report: ErrorReport) -> UpstreamRefused:

@@ -33,7 +33,10 @@ _SHAPING = (
 )
 """Parameters that a client is told of when they do not reach the model as it set them."""
 
-_EMAIL_OR_PHONE = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+|\+?[\d\s().-]{7,}")
+_SCALES = {"temperature": 2, "top_p": 1}
+"""Where OpenAI's scales end; they begin at 0."""
+
+_EMAIL_WITHIN_OR_PHONE = re.compile(r"[^@\s]@[^@\s]+\.[^@\s]|^\+?[\d\s().-]{7,}$")
 
 _REFUSED_IF: dict[str, Callable[[Any], bool]] = {
     "audio": lambda _: True,
@@ -92,12 +95,18 @@ def max_tokens_of(members: Json, capabilities: Capabilities) -> int:
 
 
 def sampling_of(members: Json, capabilities: Capabilities, *, thinking: bool) -> Json:
-    """Return the sampling parameters the model accepts; they do not go with thinking."""
+    """Return the sampling parameters the model accepts; they do not go with thinking.
+
+    Raises ClientError (400) for what is not on OpenAI's scale, whatever the model.
+    """
     asked = {
         name: number_at(members[name], name)
         for name in ("temperature", "top_p", "top_k")
         if members.get(name) is not None
     }
+    for name, highest in _SCALES.items():
+        if not 0 <= asked.get(name, 0) <= highest:
+            raise invalid_value(f"'{name}' must be between 0 and {highest}.", name)
     if thinking or not capabilities.sampling:
         return {}
     if "temperature" in asked:
@@ -140,7 +149,7 @@ def user_id_of(members: Json) -> str | None:
             continue
         if not isinstance(user, str):
             raise invalid_type(name, "a string")
-        if len(user) > USER_ID_CHARS_MAX or _EMAIL_OR_PHONE.fullmatch(user.strip()):
+        if len(user) > USER_ID_CHARS_MAX or _EMAIL_WITHIN_OR_PHONE.search(user.strip()):
             return hashlib.sha256(user.encode()).hexdigest()
         return user
     return None

@@ -102,7 +102,10 @@ def _is_enforced(keyword: str, value: object) -> bool:
 def _is_object(schema: Json) -> bool:
     kind = schema.get("type")
     return (
-        kind == "object" or "properties" in schema or (isinstance(kind, list) and "object" in kind)
+        kind == "object"
+        or "properties" in schema
+        or "additionalProperties" in schema
+        or (isinstance(kind, list) and "object" in kind)
     )
 
 

@@ -16,9 +16,11 @@ from korad.errors import invalid_messages, unsupported_parameter
 from korad.providers.anthropic_content import text_block, text_blocks, user_blocks
 from korad.providers.anthropic_models import Capabilities
 from korad.providers.anthropic_shapes import Json, cache_control_of
+from korad.wire.surrogates import without_half_pairs
 
-OPENING_TEXT = "."
-"""Said by the user where a conversation begins with the assistant, which the API refuses."""
+SILENT_TEXT = "."
+"""Said by the user where a conversation begins with the assistant, which the API refuses, and where
+their message after the assistant's is blank: without it the answer would go on from those words."""
 
 _BAD_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -80,7 +82,7 @@ class ConversationBuilder:
             raise invalid_messages("The messages hold no content.")
         if not self._turns or self._turns[0].role == "assistant":
             opening = _Turn("user")
-            opening.blocks = text_block(OPENING_TEXT)
+            opening.blocks = text_block(SILENT_TEXT)
             self._turns.insert(0, opening)
         return Conversation(
             system=self._system,
@@ -106,9 +108,11 @@ class ConversationBuilder:
         self._turn("system" if in_place else "user").blocks += blocks
 
     def _add_user(self, message: Json, where: str) -> None:
-        blocks = _marked(user_blocks(message.get("content"), where), message, where)
+        blocks = user_blocks(message.get("content"), where)
+        if not blocks and self._is_the_users_turn():
+            blocks = text_block(SILENT_TEXT)
         if blocks:
-            self._turn("user").blocks += blocks
+            self._turn("user").blocks += _marked(blocks, message, where)
 
     def _add_assistant(self, message: Json, where: str) -> None:
         for name in ("audio", "function_call"):
@@ -157,6 +161,10 @@ class ConversationBuilder:
         raise unsupported_parameter(
             "The role 'function' cannot be sent to this provider; use 'tool'.", f"{where}.role"
         )
+
+    def _is_the_users_turn(self) -> bool:
+        """Return whether the assistant had the last word, and waits for no results."""
+        return bool(self._turns) and self._turns[-1].role == "assistant" and not self._open_calls
 
     def _turn(self, role: str) -> _Turn:
         """Return the turn that what comes next in `role` belongs to."""
@@ -223,8 +231,10 @@ def _arguments(text: object, where: str) -> Json | msgspec.Raw:
     if text is None or text == "":
         return {}
     try:
-        if isinstance(text, str) and isinstance(msgspec.json.decode(text), dict):
-            return msgspec.Raw(text.encode())
+        if isinstance(text, str):
+            spelled = without_half_pairs(text.encode())
+            if isinstance(msgspec.json.decode(spelled), dict):
+                return msgspec.Raw(spelled)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         pass
     raise invalid_messages("Tool arguments must be a JSON object.", where)

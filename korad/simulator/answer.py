@@ -24,6 +24,10 @@ COUNT_MAX = 1000
 
 _GREETING_PROMPT = re.compile(r"\s*(?:hello|hi)\b", re.IGNORECASE)
 _COUNT_PROMPT = re.compile(r"\bcount (?:from 1 )?to (\d{1,4})\b", re.IGNORECASE)
+_NAME_WORD = re.compile(r"[^\W\d_]{3,}")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_COMMON_WORDS = frozenset(("all", "and", "any", "for", "get", "new", "run", "set", "the", "use"))
+"""Words that say nothing of what a tool is for."""
 _MADE_UP_TOKENS = (12, 40)
 
 
@@ -60,6 +64,10 @@ class Ask:
     """JSON schema the answer must satisfy, or None."""
     forced_tool: Tool | None = None
     """The tool the answer must call, or None."""
+    offered_tools: tuple[Tool, ...] = ()
+    """Tools the answer may call: those of a request that does not bring their results."""
+    top_logprobs: int | None = None
+    """How many alternatives each token is told with; None: no log probabilities at all."""
     thinking: bool = False
     service_tier: str | None = None
 
@@ -146,9 +154,10 @@ def _draft(ask: Ask, script: Script, index: int, *, seed: int, demo: bool, count
     if ask.thinking and not reasoning:
         reasoning = _made_up(chance, 8)
     calls = script.tool_calls
-    if calls is None and ask.forced_tool is not None:
-        arguments = orjson.dumps(example_of(ask.forced_tool.schema)).decode()
-        calls = [(ask.forced_tool.name, arguments)]
+    tool = ask.forced_tool or (_tool_spoken_of(ask) if demo else None)
+    if calls is None and tool is not None:
+        arguments = orjson.dumps(example_of(tool.schema)).decode()
+        calls = [(tool.name, arguments)]
     if calls:
         return _Draft(
             reasoning=reasoning,
@@ -171,6 +180,16 @@ def _draft(ask: Ask, script: Script, index: int, *, seed: int, demo: bool, count
     return _Draft(
         reasoning=reasoning, text=text, calls=[], finish=finish, stop_sequence=stop_sequence
     )
+
+
+def _tool_spoken_of(ask: Ask) -> Tool | None:
+    """Return the first offered tool of whose name a word stands in the prompt: `get_weather`."""
+    said = set(_NAME_WORD.findall(ask.last_user_text.lower()))
+    for tool in ask.offered_tools:
+        name = _HUMP.sub("_", tool.name).lower()
+        if said.intersection(_NAME_WORD.findall(name)) - _COMMON_WORDS:
+            return tool
+    return None
 
 
 def _text(

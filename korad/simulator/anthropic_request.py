@@ -75,6 +75,7 @@ def read_ask(version: str, body: bytes, count: Count) -> Ask:
         stop=tuple(request.get("stop_sequences") or ()),
         schema=schema,
         forced_tool=_forced_tool(request, rules, thinking=thinking),
+        offered_tools=_offered_tools(request),
         thinking=thinking,
         service_tier=request.get("service_tier"),
     )
@@ -177,7 +178,20 @@ def _forced_tool(request: dict[str, Any], rules: ModelRules, *, thinking: bool) 
         raise Refused(400, "Thinking may not be enabled when tool_choice forces tool use.")
     tools = request["tools"]
     tool = next((t for t in tools if t.get("name") == choice.get("name")), tools[0])
-    return Tool(name=tool["name"], schema=tool.get("input_schema") or {})
+    return _tool(tool)
+
+
+def _offered_tools(request: dict[str, Any]) -> tuple[Tool, ...]:
+    if request.get("tool_choice", {"type": "auto"})["type"] != "auto":
+        return ()
+    content = request["messages"][-1]["content"]
+    if not isinstance(content, str) and any(block["type"] == "tool_result" for block in content):
+        return ()
+    return tuple([_tool(tool) for tool in request.get("tools", ())])
+
+
+def _tool(declared: dict[str, Any]) -> Tool:
+    return Tool(name=declared["name"], schema=declared.get("input_schema") or {})
 
 
 def _prompt_tokens(request: dict[str, Any], count: Count) -> int:

@@ -200,8 +200,12 @@ def _early_close(job: _Job) -> Iterator[Step]:
 
 def _error_mid_stream(job: _Job) -> Iterator[Step]:
     yield from _cut(job)
-    yield Send(_chunk(job.reply.error_frame) + LAST_CHUNK)
-    yield End.INCOMPLETE
+    if job.reply.frames is None:
+        # A body has no place for an error: the provider can only give up on it.
+        yield End.CLOSE
+    else:
+        yield Send(_chunk(job.reply.error_frame) + LAST_CHUNK)
+        yield End.INCOMPLETE
 
 
 def _truncated_json(job: _Job) -> Iterator[Step]:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from korad.simulator.answer import Answer, Ask, Choice, Finish, joined
+from korad.simulator.openai_logprobs import logprobs_of
 from korad.simulator.reply import Frame, Refused, Stamp
 from korad.simulator.script import Script
 
@@ -29,7 +30,7 @@ def completion(ask: Ask, answer: Answer, script: Script, stamp: Stamp) -> bytes:
         {
             "index": index,
             "message": _message(choice, index, stamp),
-            "logprobs": None,
+            "logprobs": logprobs_of(joined(choice.text), ask.top_logprobs),
             "finish_reason": _finish_reason(choice, script),
         }
         for index, choice in enumerate(answer.choices)
@@ -48,9 +49,13 @@ def events(ask: Ask, answer: Answer, script: Script, stamp: Stamp) -> Iterator[F
     for index, choice in enumerate(answer.choices):
         open_choice = b'data: %b{"index":%d,"delta":' % (head, index)
         close_choice = b',"logprobs":null,"finish_reason":null}' + tail
-        for delta, after in _deltas(choice, index, stamp):
+        for delta, after, said in _deltas(choice, index, stamp):
             sent = max(sent, after)
-            yield Frame(open_choice + delta + close_choice, sent)
+            closing = close_choice
+            if said and ask.top_logprobs is not None:
+                told = orjson.dumps(logprobs_of(said, ask.top_logprobs))
+                closing = b',"logprobs":%b,"finish_reason":null}%b' % (told, tail)
+            yield Frame(open_choice + delta + closing, sent)
         reason = orjson.dumps(_finish_reason(choice, script))
         yield Frame(
             b'%b{},"logprobs":null,"finish_reason":%b}%b' % (open_choice, reason, tail), sent
@@ -132,14 +137,14 @@ def _message(choice: Choice, index: int, stamp: Stamp) -> dict[str, Any]:
     return message
 
 
-def _deltas(choice: Choice, index: int, stamp: Stamp) -> Iterator[tuple[bytes, int]]:
-    """Yield each delta and the tokens sent with it, 0 for one that adds none."""
+def _deltas(choice: Choice, index: int, stamp: Stamp) -> Iterator[tuple[bytes, int, str]]:
+    """Yield each delta, the tokens sent with it (0: it adds none), and its part of the text."""
     opening = b"null" if choice.calls and not choice.text else b'""'
-    yield b'{"role":"assistant","content":%b,"refusal":null}' % opening, 0
+    yield b'{"role":"assistant","content":%b,"refusal":null}' % opening, 0, ""
     for text, sent in choice.reasoning:
-        yield b'{"reasoning_content":%b}' % orjson.dumps(text), sent
+        yield b'{"reasoning_content":%b}' % orjson.dumps(text), sent, ""
     for text, sent in choice.text:
-        yield b'{"content":%b}' % orjson.dumps(text), sent
+        yield b'{"content":%b}' % orjson.dumps(text), sent, text
     for number, call in enumerate(choice.calls):
         yield (
             orjson.dumps(
@@ -155,12 +160,14 @@ def _deltas(choice: Choice, index: int, stamp: Stamp) -> Iterator[tuple[bytes, i
                 }
             ),
             0,
+            "",
         )
         for text, sent in call.pieces:
             yield (
                 b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}'
                 % (number, orjson.dumps(text)),
                 sent,
+                "",
             )
 
 

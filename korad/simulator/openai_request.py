@@ -49,6 +49,8 @@ def read_ask(body: bytes, script: Script, count: Count) -> Ask:
         choices=request.get("n") or 1,
         schema=_schema(request),
         forced_tool=_forced_tool(request),
+        offered_tools=_offered_tools(request),
+        top_logprobs=(request.get("top_logprobs") or 0) if request.get("logprobs") else None,
         service_tier=request.get("service_tier"),
     )
 
@@ -137,7 +139,7 @@ def _schema(request: dict[str, Any]) -> Any:
 
 def _forced_tool(request: dict[str, Any]) -> Tool | None:
     choice = request.get("tool_choice")
-    functions = [tool.get("function") or {} for tool in request.get("tools") or ()]
+    functions = _functions(request)
     if choice == "required":
         wanted = functions[:1]
     elif isinstance(choice, dict) and choice.get("type") == "function":
@@ -147,7 +149,22 @@ def _forced_tool(request: dict[str, Any]) -> Tool | None:
         return None
     if not wanted:
         raise Refused(400, "Invalid value for 'tool_choice': no such tool.", param="tool_choice")
-    return Tool(name=wanted[0].get("name", ""), schema=wanted[0].get("parameters") or {})
+    return _tool(wanted[0])
+
+
+def _offered_tools(request: dict[str, Any]) -> tuple[Tool, ...]:
+    choice = request.get("tool_choice")
+    if choice not in (None, "auto") or request["messages"][-1]["role"] != "user":
+        return ()
+    return tuple([_tool(function) for function in _functions(request)])
+
+
+def _functions(request: dict[str, Any]) -> list[dict[str, Any]]:
+    return [tool.get("function") or {} for tool in request.get("tools") or ()]
+
+
+def _tool(function: dict[str, Any]) -> Tool:
+    return Tool(name=function.get("name", ""), schema=function.get("parameters") or {})
 
 
 def _prompt_tokens(request: dict[str, Any], count: Count) -> int:

@@ -231,7 +231,8 @@ class Relay:
         exchange = self._exchange
         if self._slot is not None:
             allowance = self._allowance
-            tokens = decoder.deltas if exchange.deltas_are_tokens else exchange.tokens_so_far()
+            figures = exchange.figures
+            tokens = decoder.deltas if figures.deltas_are_tokens else figures.tokens_so_far(decoder)
             # Before it is passed on: a kill in between must not forget what the client got.
             self._count(self._slot, tokens)
             if allowance is not None and not self._affords(allowance, tokens, events):
@@ -343,17 +344,17 @@ class Relay:
         handle = self._shell.pool.send(call, self)
         if self._stage is not _SETTLED:
             self._handle = handle
-            if exchange.counted_prompt is not None:
+            if exchange.figures.counted_prompt is not None:
                 self._note_prompt()
             elif exchange.tells_counts:
                 self._count_prompt()
 
     def _count_for_limits(self, call: UpstreamCall) -> None:
         """Count the prompt, here or in a thread: what it costs is to be asked for."""
-        exchange = self._exchange
-        if exchange.counted_prompt is not None or exchange.is_quick_to_count:
-            if exchange.counted_prompt is None:
-                exchange.count_prompt()
+        figures = self._exchange.figures
+        if figures.counted_prompt is not None or figures.is_quick_to_count:
+            if figures.counted_prompt is None:
+                figures.count_prompt()
             self._reserve(call)
             return
 
@@ -365,18 +366,19 @@ class Relay:
             else:
                 self._attempt(self._reserve, call)
 
-        self._shell.offload(exchange.count_prompt, counted)
+        self._shell.offload(figures.count_prompt, counted)
 
     def _reserve(self, call: UpstreamCall) -> None:
         """Ask the key's limits."""
         exchange, shell = self._exchange, self._shell
+        figures = exchange.figures
         ask = exchange.hold_request(shell.books.producer.name, shell.slice_tokens)
-        assert exchange.counted_prompt is not None
+        assert figures.counted_prompt is not None
         allowance = Allowance(
             shell.limiter,
             ask,
-            prompt_tokens=exchange.counted_prompt,
-            prices=exchange.token_prices,
+            prompt_tokens=figures.counted_prompt,
+            prices=figures.token_prices,
             margin_bp=exchange.margin_bp,
             slice_tokens=shell.slice_tokens,
             on_extended=self._read_on,
@@ -455,7 +457,7 @@ class Relay:
         exchange = self._exchange
         try:
             exchange.read(body, monotonic_ns())
-            if exchange.needs_count or exchange.awaits_prompt_count:
+            if exchange.figures.needs_count or exchange.awaits_prompt_count:
                 self._finish(Outcome.COMPLETED)
             else:
                 self._write_end(Outcome.COMPLETED)
@@ -481,7 +483,7 @@ class Relay:
         if self._head_sent:
             client.write(chunk(events) if self._chunked else events)
             return
-        if self._exchange.counted_prompt is None:
+        if self._exchange.figures.counted_prompt is None:
             self._held += events
             return
         events, self._held = self._held + events, b""
@@ -531,12 +533,12 @@ class Relay:
 
     def _count_prompt(self) -> None:
         """Count the prompt's tokens, which a stream's head tells, while the provider works."""
-        exchange = self._exchange
-        if exchange.is_quick_to_count:
-            exchange.count_prompt()
+        figures = self._exchange.figures
+        if figures.is_quick_to_count:
+            figures.count_prompt()
             self._note_prompt()
         elif self._stage is not _SETTLED:
-            self._shell.offload(exchange.count_prompt, self._prompt_counted)
+            self._shell.offload(figures.count_prompt, self._prompt_counted)
 
     def _prompt_counted(self, raised: BaseException | None) -> None:
         if raised is not None:
@@ -552,16 +554,16 @@ class Relay:
 
     def _note_prompt(self) -> None:
         """Let the books know the prompt's counts."""
-        exchange = self._exchange
-        if self._slot is not None and exchange.counted_prompt is not None:
+        figures = self._exchange.figures
+        if self._slot is not None and figures.counted_prompt is not None:
             self._shell.books.note_prompt(
-                self._slot, exchange.counted_prompt, exchange.counted_original
+                self._slot, figures.counted_prompt, figures.counted_original
             )
 
     def _fold_text(self, decoder: StreamDecoder) -> None:
         """Count generated text as it grows, so that a long stream's memory stays bounded."""
-        text, exchange = decoder.generated_text(), self._exchange
-        if exchange.deltas_are_tokens:
+        text, figures = decoder.generated_text(), self._exchange.figures
+        if figures.deltas_are_tokens:
             return
         self._folds += 1
 
@@ -570,7 +572,7 @@ class Relay:
             if raised is not None:
                 self._bug(raised)
 
-        self._shell.offload(lambda: exchange.count_generated(text), folded)
+        self._shell.offload(lambda: figures.count_generated(text), folded)
 
     def _finish(self, outcome: Outcome) -> None:
         """Count what must be counted, then write the end and settle."""
@@ -579,15 +581,16 @@ class Relay:
         exchange = self._exchange
         if outcome is Outcome.CLIENT_ABORTED and exchange.decoder is not None:
             exchange.end_stream(monotonic_ns())
-        owes_count = exchange.owes(outcome) and exchange.needs_count
+        figures = exchange.figures
+        owes_count = exchange.owes(outcome) and figures.needs_count
         if not owes_count and not exchange.awaits_prompt_count:
             self._write_end(outcome)
-        elif exchange.is_quick_to_count and not self._folds:
-            exchange.count()
+        elif figures.is_quick_to_count and not self._folds:
+            figures.count()
             self._write_end(outcome)
         else:
             self._stage = _COUNTING
-            work = exchange.count if exchange.needs_count else exchange.count_prompt
+            work = figures.count if figures.needs_count else figures.count_prompt
             self._shell.offload(work, lambda raised: self._counted(raised, outcome))
 
     def _counted(self, raised: BaseException | None, outcome: Outcome) -> None:

@@ -55,7 +55,8 @@ class KnownBodies:
         request = None if found is None else self._parse_rest(raw, *found)
         if request is None:
             request = parse_chat_request(raw)
-            bounds = _messages_in(raw, request)
+            # What was mended is not what the next body begins with.
+            bounds = _messages_in(raw, request) if request.raw is raw else None
             if bounds is not None:
                 levels = self._keep(raw, *bounds).plain_levels
                 request = msgspec.structs.replace(request, plain_levels=levels)
@@ -65,10 +66,13 @@ class KnownBodies:
         """Return the request; None where it takes all of `raw` to know."""
         at, size = known.messages_at, len(begun)
         head = begun[: at + 1] + self._stand_in
+        rest = head + raw[size:]
         try:
-            request = parse_chat_request(head + raw[size:])
+            request = parse_chat_request(rest)
         except ClientError:
             return None  # to be told in terms of what the client sent
+        if request.raw is not rest:
+            return None  # mended: not what the client sent
         fresh = memoryview(request.members[_MESSAGES])
         begin = head[at:]
         if fresh[: len(begin)] != begin:

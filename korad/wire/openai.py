@@ -13,6 +13,7 @@ import msgspec
 
 from korad.domain.chat import ChatRequest
 from korad.errors import ClientError, invalid_messages, invalid_request
+from korad.wire.surrogates import without_half_pairs
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parse_chat_request(raw: bytes) -> ChatRequest:
-    """Return the request in `raw`.
+    """Return the request in `raw`, half surrogate pairs replaced: such is its own `raw` then.
 
     Raises ClientError: invalid_json, invalid_model, invalid_messages, invalid_type.
     """
@@ -78,7 +79,7 @@ def encode_members(members: dict[str, msgspec.Raw]) -> bytes:
 
 def _parse_by_member(raw: bytes) -> ChatRequest:
     """Parse one member after the other: slower for small bodies, exact about what is wrong."""
-    members = _parse_members(raw)
+    raw, members = _parse_members(raw)
     model = _member(members, "model", str)
     if not model:
         raise invalid_request("Invalid model name", code="invalid_model", param="model")
@@ -93,16 +94,20 @@ def _parse_by_member(raw: bytes) -> ChatRequest:
     )
 
 
-def _parse_members(raw: bytes) -> dict[str, msgspec.Raw]:
+def _parse_members(raw: bytes) -> tuple[bytes, dict[str, msgspec.Raw]]:
+    """Return what is parsed, `raw` or a mended copy, and its members."""
     try:
         if not raw.isascii():
             raw.decode()
-        return _decode_members(raw)
+        return raw, _decode_members(raw)
     except RecursionError:
         raise _invalid_json("The request body is nested too deeply.") from None
     except msgspec.ValidationError:
         raise _invalid_json("The request body must be a JSON object.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        mended = without_half_pairs(raw)
+        if mended != raw:
+            return _parse_members(mended)
         raise _invalid_json(f"The request body is not valid JSON: {error}") from None
 
 

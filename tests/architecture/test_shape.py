@@ -23,7 +23,6 @@ LONG_FILES = {
 LONG_FUNCTIONS = {
     "app.py:__init__": "the composition root is the list of all parts",
     "billing/event_writer.py:event": "the fields of an event, in their order",
-    "exchange.py:__init__": "all that an exchange comes to know, in groups by when it does",
 }
 
 

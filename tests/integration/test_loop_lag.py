@@ -12,7 +12,7 @@ from tests.support.upstream import read_request, upstream
 
 WORDS = "All animals are equal, but some animals are more equal than others; 1945. "
 COPIES = 112_000
-WORK_S = 0.1
+TURNS = 3
 STREAM = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 72\r\n\r\n"
     b'data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
@@ -40,5 +40,4 @@ async def test_a_prompt_of_megabytes_is_counted_beside_the_loop(tmp_path):
 
     assert 200 == answer.result().status
     # Had the loop waited, it had not turned once meanwhile.
-    assert turns.work_s > WORK_S
-    assert turns.meanwhile > 20 * turns.work_s
+    assert turns.meanwhile >= TURNS

@@ -20,7 +20,7 @@ from tests.support.turns import Turns
 from tests.support.upstream import read_request, upstream
 
 WAIT_S = 10.0
-WORK_S = 0.1
+TURNS = 3
 FAST = "access_log = false"
 LANES = pytest.mark.parametrize("server", [FAST, f"{FAST}\nfast_lane = false"])
 ROWS = [{"id": n, "name": f"row {n}", "tags": ["a", "b"], "price": n / 8} for n in range(300)]
@@ -441,5 +441,4 @@ async def test_megabytes_are_transformed_beside_the_loop(tmp_path, monkeypatch):
     assert len(data) > 2_000_000
     assert 200 == answer.result().status
     # Had the loop waited, it had not turned once meanwhile.
-    assert turns.work_s > WORK_S
-    assert turns.meanwhile > 20 * turns.work_s
+    assert turns.meanwhile >= TURNS

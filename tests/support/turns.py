@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 
@@ -12,8 +11,6 @@ class Turns:
 
     def __init__(self) -> None:
         self._turns = 0
-        self.work_s = 0.0
-        """What the work took of a processor."""
         self.meanwhile = 0
 
     async def count_until(self, done: asyncio.Future) -> None:
@@ -26,11 +23,10 @@ class Turns:
         """Return `work` as it is, but watched."""
 
         def watched(*args):
-            before, began_s = self._turns, time.thread_time()
+            before = self._turns
             try:
                 return work(*args)
             finally:
-                self.work_s += time.thread_time() - began_s
                 self.meanwhile += self._turns - before
 
         return watched

@@ -54,7 +54,7 @@ def dispatched(**members):
 
 def streaming():
     exchange = dispatched(stream=True)
-    exchange.count_prompt()
+    exchange.figures.count_prompt()
     exchange.begin(200, b"", None, NS + 30_000)
     return exchange
 
@@ -72,7 +72,7 @@ def test_the_documented_request_has_the_documented_headers():
     exchange.read(ANSWER, NS + 1_020_000)
     lines, _, body = exchange.answer(b"Server: korad\r\n").partition(b"\r\n\r\n")
 
-    assert not exchange.needs_count
+    assert not exchange.figures.needs_count
     assert body == ANSWER
     assert lines.split(b"\r\n")[1:-1] == [
         b"Content-Type: application/json",
@@ -130,8 +130,8 @@ def test_a_stream_cut_short_is_counted_and_never_says_done():
     assert exchange.decoder is not None
     exchange.decoder.feed(delta("one two three"))
     exchange.end_stream(NS + 1)
-    assert exchange.needs_count
-    exchange.count()
+    assert exchange.figures.needs_count
+    exchange.figures.count()
     events, _ = exchange.stream_error(upstream_error(502, "Gone.", "upstream_broken"))
     record = exchange.settle(Outcome.UPSTREAM_FAILED, NS + 2)
 
@@ -157,7 +157,7 @@ def test_before_an_answer_only_a_client_that_left_owes_and_only_what_was_sent(se
     if sent:
         exchange.note_sent(NS + 1)
     if exchange.owes(outcome):
-        exchange.count()
+        exchange.figures.count()
     record = exchange.settle(outcome, NS + 2)
 
     assert owed is (record.charge is not None)
@@ -369,8 +369,8 @@ def test_a_hit_is_legal_once_and_only_before_the_request_is_sent():
 def test_what_is_not_whole_or_too_long_is_not_stored(body):
     exchange = answered()
     exchange.read(body, NS)
-    if exchange.needs_count:
-        exchange.count()
+    if exchange.figures.needs_count:
+        exchange.figures.count()
     exchange.answer(b"")
 
     assert stored_by(exchange) is None
@@ -391,8 +391,8 @@ def test_the_tokens_before_hold_what_was_left_out_whatever_a_provider_wraps_mess
     exchange = admitted(body=a_body(messages=talk))
     exchange.optimize()
     exchange.dispatch()
-    exchange.count_prompt()
-    before, after = exchange._counted_received, exchange._counted_sent
+    exchange.figures.count_prompt()
+    before, after = exchange.figures._received, exchange.figures._sent
     reported = after.text + per_message * after.messages + 3
     exchange.begin(200, b"", None, NS)
     exchange.read(ANSWER.replace(b'prompt_tokens":10', b'prompt_tokens":%d' % reported), NS)
@@ -409,7 +409,7 @@ def test_the_tokens_before_hold_what_was_left_out_whatever_a_provider_wraps_mess
 def test_only_a_finished_stream_is_stored(end):
     exchange = admitted(a_head(cache=True), a_body(stream=True))
     exchange.dispatch()
-    exchange.count_prompt()
+    exchange.figures.count_prompt()
     exchange.begin(200, b"", None, NS)
     exchange.stream_head(b"")
     assert exchange.decoder is not None

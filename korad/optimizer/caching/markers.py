@@ -16,6 +16,8 @@ Json = bytes | msgspec.Raw
 _ROLES = frozenset(("system", "developer", "user", "tool"))
 _TEXT = msgspec.Raw(b'"text"')
 _MARKER = msgspec.Raw(b'{"type":"ephemeral"}')
+_TOOLS_END = b"}]"
+_MARKED_TOOLS_END = b',"cache_control":{"type":"ephemeral"}' + _TOOLS_END
 _NAME = b'"cache_control"'
 _MARKED = re.compile(rb'"cache_control"\s*:').search
 
@@ -95,3 +97,10 @@ def marked_tools(tools: Json) -> bytes | None:
     last["cache_control"] = _MARKER
     items[-1] = msgspec.Raw(_encode(last))
     return _encode(items)
+
+
+def unmarked_tools(tools: bytes) -> bytes:
+    """Return the array `tools`, without white space, without the marker of `marked_tools`."""
+    if not tools.endswith(_MARKED_TOOLS_END):
+        return tools
+    return tools.removesuffix(_MARKED_TOOLS_END) + _TOOLS_END

@@ -478,6 +478,14 @@ def test_tools_of_an_odd_shape_stay_as_they_are(tools):
     assert Chain(words).run(request(user("Hello"), tools=tools), "extreme") is None
 
 
+def test_no_tools_may_be_said_by_null():
+    chain = Chain(words)
+
+    assert chain.look_up(request(user("Hello"), tools=None), "high", NO_CACHE_POLICY) is None
+    assert chain.run(request(user("Hello"), tools=None), "extreme") is None
+    assert not chain.failures
+
+
 def test_tools_that_cannot_be_shortened_are_counted_once():
     chain = Chain(words)
     for _ in range(2):

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from korad.optimizer import tokens
+from korad.optimizer.caching.markers import marked_tools
 from korad.optimizer.tokens import INLINE_BYTES_MAX, TokenCounter, is_quick_to_count
 from korad.wire.openai import parse_chat_request
 
@@ -48,6 +49,17 @@ def test_a_message_costs_its_texts_and_four(given, count):
 
     assert (count, 1) == counted
     assert 3 + 4 + count == counted.tokens
+
+
+def test_a_mark_for_the_cache_on_tools_has_no_tokens():
+    tools = msgspec.Raw(b'[ {"name": "a"}, {"name" :"b"} ]')
+    marked = msgspec.Raw(marked_tools(tools))
+    plain, sent = (a_request(message("a"), tools=each) for each in (tools, marked))
+
+    assert plain.members["tools"] != sent.members["tools"]
+    assert TokenCounter(len_of_text).count_prompt(plain) == TokenCounter(len_of_text).count_prompt(
+        sent
+    )
 
 
 def test_tools_count_as_compact_json():

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from korad.domain.usage import Usage
-from korad.errors import UpstreamError
+from korad.errors import UpstreamError, UpstreamRefused
 from korad.providers.anthropic_answer import REFUSED_WITHOUT_WORDS
 from korad.providers.base import Completion
 from tests.support.anthropic_wire import CLASSIC, CREATED_S, DIALECT, a_request, a_target
@@ -125,6 +125,15 @@ def test_thinking_that_was_omitted_leaves_no_member() -> None:
     assert "reasoning_content" not in message({"type": "thinking", "thinking": ""}, TEXT)
 
 
+def test_an_error_under_a_200_is_told_with_its_words() -> None:
+    error = {"type": "overloaded_error", "message": "Overloaded"}
+    with pytest.raises(UpstreamRefused) as caught:
+        read(msgspec.json.encode({"type": "error", "error": error, "request_id": "req_1"}))
+
+    found = caught.value
+    assert (529, "overloaded_error", "Overloaded") == (found.status, found.code, found.message)
+
+
 def test_an_empty_answer_has_empty_content() -> None:
     assert "" == message()["content"]
 
@@ -186,7 +195,7 @@ def test_without_a_report_the_text_is_there_to_be_counted() -> None:
         b"<html>",
         b"[]",
         b"{}",
-        b'{"type":"error","error":{"type":"api_error","message":"x"}}',
+        b'{"type":"error","error":"x"}',
         b'{"id":"msg_1","content":"x"}',
         b'{"id":"msg_1","content":[{"type":"text","text":"\xff"}]}',
         b'{"id":"msg_1","content":[{"type":"tool_use","input":{"a":"\xff"}}]}',

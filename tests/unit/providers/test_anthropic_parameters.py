@@ -130,6 +130,19 @@ def test_sampling_parameters_are_those_the_model_accepts(
     assert expected == sampling_of(members, capabilities(model), thinking=thinking)
 
 
+@pytest.mark.parametrize("model", [CLASSIC, STRICTEST])
+@pytest.mark.parametrize(
+    ("name", "value"), [("temperature", 2.1), ("temperature", -0.1), ("top_p", 1.1), ("top_p", -1)]
+)
+def test_a_value_that_openai_refuses_is_refused_whatever_the_model(
+    name: str, value: float, model: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        sampling_of({name: value}, capabilities(model), thinking=False)
+
+    assert ("invalid_value", name) == (caught.value.code, caught.value.param)
+
+
 @pytest.mark.parametrize("value", ["hot", True, [1]])
 def test_a_temperature_that_is_no_number_is_refused_whatever_the_model(value: Any) -> None:
     with pytest.raises(ClientError) as caught:
@@ -172,7 +185,9 @@ def test_an_opaque_user_passes(members: Any, expected: str | None) -> None:
     assert expected == user_id_of(members)
 
 
-@pytest.mark.parametrize("user", ["ann@example.org", "+49 (170) 123-4567", "x" * 257])
+@pytest.mark.parametrize(
+    "user", ["ann@example.org", "Ann <ann@example.org>", "+49 (170) 123-4567", "x" * 257]
+)
 def test_a_user_that_could_be_a_person_or_is_too_long_is_hashed(user: str) -> None:
     assert hashlib.sha256(user.encode()).hexdigest() == user_id_of({"user": user})
 

@@ -89,6 +89,13 @@ def test_narrowing_closes_every_object_at_any_depth() -> None:
             },
         ),
         (
+            {"additionalProperties": {"type": "string"}},
+            {
+                "additionalProperties": False,
+                "description": "(no properties but these can be written)",
+            },
+        ),
+        (
             {"type": "integer", "maximum": 12345678901234567890123},
             {"type": "integer", "description": "(maximum: 12345678901234567890123)"},
         ),

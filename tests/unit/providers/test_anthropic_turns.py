@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from korad.errors import ClientError
-from korad.providers.anthropic_turns import OPENING_TEXT, Conversation, ConversationBuilder
+from korad.providers.anthropic_turns import SILENT_TEXT, Conversation, ConversationBuilder
 from tests.support.anthropic_wire import (
     ADAPTIVE,
     CLASSIC,
+    STRICTEST,
     SYSTEM_TURNS,
     a_call,
     a_result,
@@ -64,6 +65,24 @@ def test_blank_messages_vanish_and_their_neighbours_join() -> None:
     )
 
     assert [turn("user", "a", "b")] == found.turns
+
+
+@pytest.mark.parametrize("content", ["", " \n", None, [], [{"type": "text", "text": ""}]])
+@pytest.mark.parametrize("model", [CLASSIC, STRICTEST])
+def test_a_blank_answer_to_the_assistant_is_still_the_users_turn(content: Any, model: str) -> None:
+    messages = [say("user", "a"), say("assistant", "b "), say("user", content)]
+    found = converse(*messages, model=model)
+    longer = converse(*messages, say("assistant", "c"), say("user", "d"), model=model)
+
+    assert not found.prefilled
+    assert [turn("user", "a"), turn("assistant", "b "), turn("user", SILENT_TEXT)] == found.turns
+    assert found.turns == longer.turns[:3]
+
+
+def test_a_blank_message_between_a_call_and_its_result_says_nothing() -> None:
+    found = converse(say("user", "a"), calling(a_call("c1")), say("user", ""), a_result("c1"))
+
+    assert ["tool_result"] == [each["type"] for each in found.turns[2]["content"]]
 
 
 def test_a_late_system_message_is_a_system_turn_where_the_model_takes_it() -> None:
@@ -130,14 +149,14 @@ def test_a_request_of_system_messages_alone_gets_an_opening_turn(messages: list[
     found = converse(*messages)
 
     assert [block("s")] == found.system
-    assert [turn("user", OPENING_TEXT)] == found.turns
+    assert [turn("user", SILENT_TEXT)] == found.turns
 
 
 def test_a_conversation_begun_by_the_assistant_gets_an_opening_turn() -> None:
     found = converse(say("assistant", "Hello!"), say("user", "a"))
 
     assert [
-        turn("user", OPENING_TEXT),
+        turn("user", SILENT_TEXT),
         turn("assistant", "Hello!"),
         turn("user", "a"),
     ] == found.turns
@@ -174,6 +193,13 @@ def test_calls_follow_the_text_and_keep_their_arguments_as_spelled() -> None:
     assert block("Let me see.") == words
     assert ("tool_use", "c1", "weather") == (use["type"], use["id"], use["name"])
     assert {"n": 12345678901234567890123, "x": 1.1, "s": "é"} == use["input"]
+
+
+def test_half_a_surrogate_pair_in_arguments_is_replaced() -> None:
+    call = a_call("c1", arguments='{"s": "\\ud83d", "t": "\\ud83d\\ude00"}')
+    body = built(messages=[say("user", "a"), calling(call), a_result("c1")])
+
+    assert {"s": "\ufffd", "t": "\U0001f600"} == body["messages"][1]["content"][0]["input"]
 
 
 @pytest.mark.parametrize("arguments", ["", None, "{}"])

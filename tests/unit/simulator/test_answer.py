@@ -94,6 +94,32 @@ def test_a_forced_tool_is_called_with_arguments_of_its_schema():
     assert ("f", {"n": 1}) == (call.name, orjson.loads(call.arguments))
 
 
+OFFERED = (
+    Tool(name="get_stock_price", schema={}),
+    Tool(name="getWeather", schema={"type": "object", "properties": {"city": {"type": "string"}}}),
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "called"),
+    [
+        ("What is the weather in Paris?", ["getWeather"]),
+        ("WEATHER and price?", ["get_stock_price"]),
+        ("Get the news for me.", []),
+        ("", []),
+    ],
+)
+def test_the_demo_calls_an_offered_tool_that_the_prompt_speaks_of(prompt, called):
+    choice = answer(ask(prompt, offered_tools=OFFERED), demo=True).choices[0]
+
+    assert called == [call.name for call in choice.calls]
+    assert (Finish.TOOL_CALLS if called else Finish.STOP) is choice.finish
+
+
+def test_only_the_demo_calls_tools_by_itself():
+    assert [] == answer(ask("weather", offered_tools=OFFERED)).choices[0].calls
+
+
 def test_a_schema_is_answered_with_json_that_fits():
     schema = {"type": "object", "properties": {"ok": {"type": "boolean"}}}
 

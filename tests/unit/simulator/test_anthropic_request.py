@@ -89,6 +89,19 @@ def test_a_tool_choice_can_force_a_tool():
     assert "f" == forced.name
 
 
+@pytest.mark.parametrize(
+    ("members", "offered"),
+    [
+        ({}, ["f"]),
+        ({"tool_choice": {"type": "auto"}}, ["f"]),
+        ({"tool_choice": {"type": "none"}}, []),
+        ({"messages": [user(text("go")), assistant(USE), user(RESULT)]}, []),
+    ],
+)
+def test_tools_are_offered_where_the_choice_is_open_and_no_result_came(members, offered):
+    assert offered == [tool.name for tool in read(tools=[TOOL], **members).offered_tools]
+
+
 def test_newer_models_take_a_system_message_inside_the_conversation():
     messages = [user(text("hi")), {"role": "system", "content": "Be brief."}]
 

@@ -119,6 +119,7 @@ def test_a_fault_in_a_stream_always_comes_before_its_last_event(fault):
         (Fault.RESET_MID_STREAM, b"10", b"01234", End.RESET),
         (Fault.STALL_MID_STREAM, b"10", b"01234", End.STALL),
         (Fault.EARLY_CLOSE, b"10", b"01234", End.CLOSE),
+        (Fault.ERROR_MID_STREAM, b"10", b"01234", End.CLOSE),
         (Fault.TRUNCATED_JSON, b"5", b"01234", End.INCOMPLETE),
         (Fault.WRONG_CONTENT_LENGTH, b"4106", b"0123456789", End.CLOSE),
     ],

@@ -70,6 +70,32 @@ def test_other_tool_choices_force_none(choice):
     assert read(tools=TOOLS, tool_choice=choice).forced_tool is None
 
 
+@pytest.mark.parametrize(
+    ("choice", "offered"), [(None, ["f"]), ("auto", ["f"]), ("none", []), ("required", [])]
+)
+def test_tools_are_offered_where_the_choice_is_left_open(choice, offered):
+    assert offered == [t.name for t in read(tools=TOOLS, tool_choice=choice).offered_tools]
+
+
+def test_tools_are_not_offered_again_with_their_results():
+    messages = [{"role": "user", "content": "go"}, CALLING, RESULT]
+
+    assert () == read(messages=messages, tools=TOOLS).offered_tools
+
+
+@pytest.mark.parametrize(
+    ("members", "alternatives"),
+    [
+        ({}, None),
+        ({"logprobs": False}, None),
+        ({"logprobs": True}, 0),
+        ({"logprobs": True, "top_logprobs": 3}, 3),
+    ],
+)
+def test_log_probabilities_are_asked_for(members, alternatives):
+    assert alternatives == read(**members).top_logprobs
+
+
 def test_response_formats_ask_for_json():
     schema = {"type": "object"}
     wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}

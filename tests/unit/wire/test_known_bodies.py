@@ -183,3 +183,16 @@ def test_numbers_that_are_none_of_pythons_stand_in_options_of_short_and_long_bod
         raw = body(*messages, after=options)
         assert outcome(known.parse, raw) == outcome(parse_chat_request, raw)
         assert parse_chat_request(raw).include_usage
+
+
+def test_a_body_with_half_a_surrogate_pair_is_mended_each_time():
+    known = KnownBodies("s")
+    turns = [message(LONG)]
+    known.parse(body(*turns))
+    for _ in range(3):
+        turns.append(b'{"role":"user","content":"cut \\ud83d"}')
+        raw = body(*turns)
+
+        assert outcome(known.parse, raw) == outcome(parse_chat_request, raw)
+        assert b"\\ufffd" in known.parse(raw).messages_json()
+        assert b"\\ud83d" not in known.parse(raw).messages_json()
