@@ -36,9 +36,9 @@ _SINCE = re.compile(
     rf"\b(?:after|since|from|nach|seit|ab|après|depuis|desde) {_DATE}$", re.IGNORECASE
 )
 _UNTIL = re.compile(rf"\b(?:before|until|till|up to|vor|bis|avant|hasta) {_DATE}$", re.IGNORECASE)
+# The engine searches quickly for a digit: what stands before it is looked at afterwards.
 _CLOCK = re.compile(
-    r"(?:(?<![\d:.])|(?<=\d{4}:))(\d\d):(\d\d)(?::(\d\d))?|\dT(\d\d)(\d\d)(\d\d)"
-    r"|^\d{6} (\d\d)(\d\d)(\d\d) "
+    r"\d(?:(?:(?<![\d:.]\d)|(?<=\d{4}:\d))\d:\d\d(?::\d\d)?|T\d{6}|(?<=^\d)\d{5} \d{6} )"
 )
 _FIRST, _LAST = "00:00:00", "99"
 
@@ -137,19 +137,29 @@ def _clock(found: re.Match[str]) -> tuple[str, str]:
 def _within(spans: Sequence[tuple[str, str]], lines: Sequence[str]) -> set[int]:
     """Return the places of the lines of some spans; a line without a time goes with the last."""
     places = set()
+    told: dict[str, bool] = {}
     is_within = False
     for place, line in enumerate(lines):
         found = _CLOCK.search(line, 0, _CLOCK_CHARS)
         if found:
-            hour, minute, second = (*filter(None, found.groups()), "00")[:3]
-            clock = f"{hour}:{minute}:{second}"
-            is_within = any(
-                start <= clock <= end if start <= end else clock >= start or clock <= end
-                for start, end in spans
-            )
+            clock = _spelt_out(found.group())
+            if clock not in told:
+                told[clock] = any(
+                    start <= clock <= end if start <= end else clock >= start or clock <= end
+                    for start, end in spans
+                )
+            is_within = told[clock]
         if is_within:
             places.add(place)
     return places
+
+
+def _spelt_out(clock: str) -> str:
+    """Return a time as "10:05:00"; without colons it is the last six digits."""
+    if ":" in clock:
+        return clock if len(clock) == len(_FIRST) else f"{clock}:00"
+    clock = clock.rstrip()
+    return f"{clock[-6:-4]}:{clock[-4:-2]}:{clock[-2:]}"
 
 
 def _tells(word: str) -> bool:

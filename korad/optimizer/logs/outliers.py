@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from operator import sub
+from operator import itemgetter, sub
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _HEX = b"0123456789abcdef"
-_LEAST_ROWS = 8
+_NUMERIC = b"0123456789.-"
+LEAST_ROWS = 8
 """Among fewer lines nothing is usual."""
 _RARE = 3
 """A value met so often or less is rare where the others repeat."""
@@ -20,6 +21,8 @@ _MOST = 4
 """Extremes kept of one field, on each side."""
 _GAPS = 12
 _REGULAR = 0.9
+_SOME_PARTS = 4
+"""Of so many parts of a field one is looked at first."""
 
 
 def outstanding(rows: Sequence[Sequence[str]], *, extremes: bool) -> Iterator[int]:
@@ -28,7 +31,7 @@ def outstanding(rows: Sequence[Sequence[str]], *, extremes: bool) -> Iterator[in
     The rows must have words of one number. With `extremes` each number field's least and greatest
     values are meant too, far or not.
     """
-    if len(rows) < _LEAST_ROWS:
+    if len(rows) < LEAST_ROWS:
         return
     for column in zip(*rows, strict=True):
         if column[0] == column[-1] and column.count(column[0]) == len(column):
@@ -57,15 +60,17 @@ def _rare(column: Sequence[str] | Sequence[bytes], kinds: int) -> list[int]:
 
 def _rare_form(column: Sequence[str]) -> list[int]:
     """Return the places of words whose letters are rare when their digits are not looked at."""
-    joined = "\n".join(column).encode("utf-8", "surrogatepass")
-    forms = joined.translate(None, _HEX).split(b"\n")
+    signs = _signs(column, _HEX)
+    if _are_same(signs, column):
+        return []
+    forms = signs[:-1].split(b"\n")
     kinds = len(set(forms))
     return _rare(forms, kinds) if kinds > 1 and len(forms) == len(column) else []
 
 
 def _far(column: Sequence[str], *, extremes: bool) -> Iterator[int]:
     """Yield the places of far numbers and of gaps in a count, if each word holds one number."""
-    if not all(map(_holds, column[:_LEAST_ROWS])):
+    if not all(map(_holds, column[:LEAST_ROWS])):
         return
     numbers = _numbers(column)
     if not numbers:
@@ -89,16 +94,25 @@ def _far(column: Sequence[str], *, extremes: bool) -> Iterator[int]:
 def _numbers(column: Sequence[str]) -> list[float]:
     """Return the number in each word; none if the words differ in more."""
     found = _NUMBER.search(column[0])
-    joined = "\n".join(column).encode("utf-8", "surrogatepass")
-    signs = joined.translate(None, b"0123456789.-") + b"\n"
-    form = signs[: signs.index(b"\n") + 1]
-    if found is None or signs != form * len(column):
+    if found is None or not _are_same(_signs(column, _NUMERIC), column):
         return []
     start, end = found.start(), found.end() - len(column[0]) or None
+    words = map(itemgetter(slice(start, end)), column) if start or end else column
     try:
-        return [float(word[start:end]) for word in column]
+        return list(map(float, words))
     except ValueError:
         return []
+
+
+def _signs(column: Sequence[str], left_out: bytes) -> bytes:
+    """Return the words without some characters, a line each."""
+    joined = "\n".join(column).encode("utf-8", "surrogatepass")
+    return joined.translate(None, left_out) + b"\n"
+
+
+def _are_same(signs: bytes, column: Sequence[str]) -> bool:
+    """Tell whether what is left of each word is the same."""
+    return signs == signs[: signs.index(b"\n") + 1] * len(column)
 
 
 def _holds(word: str) -> bool:
@@ -107,6 +121,11 @@ def _holds(word: str) -> bool:
 
 def _gaps(numbers: Sequence[float]) -> Iterator[int]:
     """Yield the places on both sides of each jump of a field that else counts evenly."""
+    # Most fields do not count: their first steps already differ too much.
+    odd_most = (1 - _REGULAR) * len(numbers)
+    some = numbers[: len(numbers) // _SOME_PARTS + 1]
+    if len(set(map(sub, some[1:], some))) > odd_most + 1:
+        return
     steps = list(map(sub, numbers[1:], numbers))
     usual, times = Counter(steps).most_common(1)[0]
     if usual == 0 or times < _REGULAR * len(steps) or times == len(steps):

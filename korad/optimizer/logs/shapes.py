@@ -122,18 +122,17 @@ def classes_of(lines: Sequence[str]) -> dict[bytes, list[int]]:
     return classes
 
 
-def weigher() -> Callable[[str], int]:
-    """Return a function that tells about how many tokens a word costs with the blank before it."""
-    known: dict[str, int] = {}
-    pieces = _PIECE.findall
+class _Weights(dict[str, int]):
+    """The weights of the words of a log: most come again and again."""
 
-    def weigh(word: str) -> int:
-        found = known.get(word)
-        if found is None:
-            found = known[word] = max(1, len(pieces(word[:200]))) + word[0].isdigit()
+    def __missing__(self, word: str) -> int:
+        found = self[word] = max(1, len(_PIECE.findall(word[:200]))) + word[0].isdigit()
         return found
 
-    return weigh
+
+def weigher() -> Callable[[str], int]:
+    """Return a function that tells about how many tokens a word costs with the blank before it."""
+    return _Weights().__getitem__
 
 
 def partition(rows: Sequence[Row], weigh: Callable[[str], int], least_gain: int) -> Iterable[Group]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 _BLANKS = " \t\r\n"
+_BETWEEN_MEMBERS = _BLANKS + ":,"
 KEY_CHARS = 64
 """No name is so long."""
 _PATH = re.compile(
@@ -65,9 +66,10 @@ def _members_beside(parts: Sequence[str], n: int, step: int) -> Iterator[int]:
     for between in range(n + step, last, 2 * step):
         if len(parts[between]) > _BETWEEN_CHARS_MAX:
             return
-        for bracket in _BRACKET.findall(parts[between])[::step]:
-            depth += -1 if bracket in outward else 1
-            if depth < 0:
-                return
+        if parts[between].strip(_BETWEEN_MEMBERS):
+            for bracket in _BRACKET.findall(parts[between])[::step]:
+                depth += -1 if bracket in outward else 1
+                if depth < 0:
+                    return
         if depth == 0:
             yield between + step

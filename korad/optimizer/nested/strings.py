@@ -29,6 +29,8 @@ DEPTH_MAX = 2
 _BLANKS = " \t\r\n"
 _BEGIN = re.compile(r'[ \t\r\n]*[\[{"]')
 _ENDS = ("]", "}", '"')
+_QUOTED = 1
+"""A part and the quotation mark after it."""
 _STAND_IN = "__"
 """In the place of escapes, as long as they are."""
 
@@ -60,7 +62,7 @@ def long_strings(text: str) -> list[JsonString]:
     chosen = [n for n, size in enumerate(sizes) if size >= CHARS_MIN and n % 2]
     if len(chosen) > STRINGS_MAX:
         chosen = sorted(sorted(chosen, key=lambda n: -sizes[n])[:STRINGS_MAX])
-    ends = list(accumulate(size + 1 for size in sizes))
+    ends = list(accumulate(map(_QUOTED.__add__, sizes)))
     chosen = [n for n in chosen if text.find("\\", ends[n - 1], ends[n]) >= 0]
     kept = passed_on(text, parts, chosen) if chosen else set()
     found = []

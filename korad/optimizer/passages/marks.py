@@ -17,8 +17,9 @@ _NAMES = (
     "document|doc|passage|source|result|search result|chunk|context|snippet|excerpt|reference|hit"
     "|evidence"
 )
+# What most lines go on with is told by one look.
 _NUMBERED = re.compile(
-    rf"\n(?!\n)[ \t]{{0,8}}(?:#{{1,6}} |\*\*|[-=]{{2,8}} )?[\[(<]?(?:{_NAMES})"
+    rf"\n(?!\n)[ \t]{{0,8}}(?=[#*=\[(<cdehprs-])(?:#{{1,6}} |\*\*|[-=]{{2,8}} )?[\[(<]?(?:{_NAMES})"
     rf"[ \t]*[\[(#:]? ?(\d{{1,4}})\b[\])>:.*]{{0,6}}",
     re.IGNORECASE,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _MOST_TERMS = 32
 _LONGEST_CHARS = 2_000
@@ -38,15 +39,31 @@ def asked_for(question: str, call: str) -> tuple[str, ...]:
     return tuple(asked)[:_MOST_TERMS]
 
 
-def asked_in(text: str, question: str, call: str) -> re.Pattern[str] | None:
-    """Return a pattern of what is asked for by name and stands in a text; None: nothing does.
+class Asked:
+    """Some names, to look for: a search for each is many times as fast as a pattern of all."""
+
+    __slots__ = ("_names",)
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def is_in(self, text: str) -> bool:
+        """Tell whether one of the names stands in a text."""
+        for name in self._names:  # noqa: SIM110 - any() of a generator takes twice as long
+            if name in text:
+                return True
+        return False
+
+
+def asked_in(text: str, question: str, call: str) -> Asked | None:
+    """Return what is asked for by name and stands in a text; None: nothing does.
 
     What stands in more than every fifth line (and more than eight times) singles no line out, and
     is not part of it.
     """
     most = max(8, text.count("\n") // 5)
     terms = [term for term in asked_for(question, call) if 0 < text.count(term) <= most]
-    return re.compile("|".join(map(re.escape, terms))) if terms else None
+    return Asked(terms) if terms else None
 
 
 def _ends(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate, repeat
 from string import ascii_lowercase
 
 Sign = tuple[str, re.Pattern[str]]
@@ -40,6 +41,7 @@ _EXITS = frozenset(b"exit exited".split())
 _STATUS = r"(?: with)?(?: (?:code|status))?[ :=]+[1-9]\d*"
 _TELLING = _PARTS | _WORDS | _PHRASES.keys() | _EXITS
 _NO_LETTERS = bytes(n if chr(n) in ascii_lowercase else ord(" ") for n in range(256))
+_LETTERS = re.compile("[a-z]+")
 _WITHIN: tuple[Sign, ...] = (
     ("backoff", re.compile("backoff")),
     ("deadlock", re.compile(r"deadlock(?<!\wdeadlock)")),
@@ -68,28 +70,56 @@ def is_error_line(line: str) -> bool:
     return bool(signs) and _speaks(words, signs)
 
 
-def are_error_lines(lines: Sequence[str]) -> list[bool]:
-    """Tell of each of `lines` whether it speaks of an error; most are not looked at one by one."""
-    text = "\n".join(lines)
-    names = [name for name in _NAMES if name in text]
-    signs = _signs_in(text.lower())
-    told = [False] * len(lines)
-    if names:
-        for place, line in enumerate(lines):
-            told[place] = _holds(line, names) and _NAMED_ERROR.search(line) is not None
-    if signs:
-        lower = [line.lower() for line in lines]
-        for place in {
-            place for sign, _ in signs for place, words in enumerate(lower) if sign in words
-        }:
+class Lines:
+    """Lines that are looked through for several words: which may be in them is told at once."""
+
+    __slots__ = ("_different", "_lines", "_lower", "_text", "_words")
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = lines
+        self._text = "\n".join(lines)
+        self._lower = self._text.lower()
+        self._words = _words_in(self._lower)
+        self._different = b" ".join(self._words).decode()
+        """The different words; a long text has few."""
+
+    def with_any(self, parts: Sequence[str]) -> set[int]:
+        """Return the places of lines that hold one of some lower-case words or parts of them."""
+        found: set[int] = set()
+        for part in parts:
+            if all(letters in self._different for letters in _LETTERS.findall(part)):
+                before = self._lower.split(part)[:-1]
+                found.update(accumulate(map(str.count, before, repeat("\n"))))
+        return found
+
+    def with_errors(self) -> list[bool]:
+        """Tell of each line whether it speaks of an error; most are not looked at one by one."""
+        told = [False] * len(self._lines)
+        names = [name for name in _NAMES if name.lower() in self._different and name in self._text]
+        if names:
+            for place, line in enumerate(self._lines):
+                told[place] = _holds(line, names) and _NAMED_ERROR.search(line) is not None
+        signs = [_sign(word) for word in _TELLING & self._words] + list(_WITHIN)
+        places = self.with_any([sign for sign, _ in signs])
+        lower = self._lower.split("\n") if places else []
+        for place in places:
             told[place] = told[place] or _speaks(lower[place], signs)
-    return told
+        return told
+
+
+def are_error_lines(lines: Sequence[str]) -> list[bool]:
+    """Tell of each of `lines` whether it speaks of an error."""
+    return Lines(lines).with_errors()
+
+
+def _words_in(lower: str) -> set[bytes]:
+    """Return the different runs of letters in a lower-case text."""
+    return set(lower.encode("utf-8", "surrogatepass").translate(_NO_LETTERS).split())
 
 
 def _signs_in(words: str) -> list[Sign]:
     """Return the signs whose words stand in a lower-case text: no others can be in its lines."""
-    letters = words.encode("utf-8", "surrogatepass").translate(_NO_LETTERS)
-    signs = [_sign(word) for word in _TELLING.intersection(letters.split())]
+    signs = [_sign(word) for word in _TELLING & _words_in(words)]
     return signs + [sign for sign in _WITHIN if sign[0] in words]
 
 

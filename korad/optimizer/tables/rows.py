@@ -277,11 +277,11 @@ class Writer:
         return Plan(header=b"[%b]" % plan.header, cells=cells, traits=plan.traits)
 
     def _map(self, found: Objects, depth: int) -> Plan | None:
-        keys = {key for shape in set(found.shapes) for key in shape or ()}
-        if len(keys) < _MIN_MEMBERS or None in found.shapes:
-            return None
         # Most objects are no maps, and their first value tells.
         if any(bytes(raw)[:1] != b"{" for raw in found.members[0].values()):
+            return None
+        keys = {key for shape in set(found.shapes) for key in shape or ()}
+        if len(keys) < _MIN_MEMBERS or None in found.shapes:
             return None
         values = found.values.split(b"\n")
         if set(map(_first_byte, values)) != {ord("{")}:

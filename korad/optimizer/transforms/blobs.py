@@ -30,6 +30,9 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _LETTERS = r"[A-Za-z0-9+/\-_]"
 _STRETCH = re.compile(rf"(?:{_LETTERS}++|\r?\n)*={{0,2}}")
 _RUN = re.compile(rf"{_LETTERS}++={{0,2}}")
+_MARKED = bytes(chr(code) in f"{_ALPHABET}=\r\n" for code in range(256))
+_MARKS = b"\1" * _STEP_CHARS
+"""What a stretch reads as: bytes are searched for it at 5 GB/s."""
 _HEX = re.compile(r"(?:0[xX])?(?:[0-9a-f]++|[0-9A-F]++)")
 _ASKED = re.compile(
     r"token|secret|key|base.?64|decod|encod|image|picture|photo|screenshot|hash|sign|digest"
@@ -79,9 +82,11 @@ def _is_wrapped(run: str) -> bool:
 
 def _stretches(text: str) -> Iterator[tuple[int, int]]:
     """Yield the bounds of what holds only the letters of base64 and line ends, if long enough."""
-    at, end = 0, len(text)
+    at = 0
     match = _STRETCH.match
-    while at + _STEP_CHARS <= end:
+    marked = text.encode("latin-1", "replace").translate(_MARKED)
+    while (run := marked.find(_MARKS, at)) >= 0:
+        at = max(at, run - run % _STEP_CHARS)
         if text.count("\n", at, at + _STEP_CHARS) > _MOST_LINE_ENDS:
             at += _STEP_CHARS
             continue

@@ -104,7 +104,7 @@ class _Trimmer:
 
     def _is_asked_for(self, lines: list[str]) -> bool:
         """Tell whether a line holds what is asked for."""
-        return self._asked is not None and any(map(self._asked.search, lines))
+        return self._asked is not None and any(map(self._asked.is_in, lines))
 
     def _count(self, added: int, removed: int) -> None:
         """Write how many lines of a generated file were left out."""
@@ -136,7 +136,7 @@ class _Trimmer:
         """Return the parts of a hunk that stay, as pairs of start and end."""
         needed = [n for n, line in enumerate(body) if line[:1] in {"+", "-", "\\"}]
         if self._asked is not None:
-            needed = sorted({*needed, *(n for n, s in enumerate(body) if self._asked.search(s))})
+            needed = sorted({*needed, *(n for n, s in enumerate(body) if self._asked.is_in(s))})
         spans: list[tuple[int, int]] = []
         for n in needed:
             start, end = max(0, n - 1), min(len(body), n + 2)

@@ -123,17 +123,15 @@ class _Tables:
         found = members(compact) if compact.startswith(b"{") else None
         if found is None:
             return compact
-        names = [b'"%b":' % key.encode() for key in found[0]]
-        values = found[1]
+        keys, values = found
         plan = self._plan(values, WHOLE | ABSENT)
         if plan is not None:
             self.traits |= MAPS
-            cells = list(map(bytes.__add__, names, plan.cells))
-            return b'({"*":%b}){%b}' % (plan.header, _spread(cells))
+            return b'({"*":%b}){%b}' % (plan.header, _spread(_named(keys, plan.cells)))
         inner = self._each(values, depth + 1)
         if _are_same(inner, values):
             return compact
-        return b"{%b}" % b",".join(map(bytes.__add__, names, inner))
+        return b"{%b}" % b",".join(_named(keys, inner))
 
     def _each(self, values: Sequence[bytes], depth: int) -> list[bytes]:
         """Return the values with their tables; short ones are not worth a look."""
@@ -159,6 +157,10 @@ class _Tables:
 
 def _are_same(inner: Sequence[bytes], values: Sequence[bytes]) -> bool:
     return all(map(is_, inner, values))
+
+
+def _named(keys: Sequence[str], values: Sequence[bytes]) -> list[bytes]:
+    return [b'"%b":%b' % (key.encode(), item) for key, item in zip(keys, values, strict=True)]
 
 
 def _spread(cells: Sequence[bytes]) -> bytes:

@@ -11,14 +11,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, chain, compress
 
 from korad.optimizer.base import HIGH, MARK, Block, Transform, note
 from korad.optimizer.logs.asked_lines import asked_lines
-from korad.optimizer.logs.outliers import outstanding
+from korad.optimizer.logs.line_shapes import mask, mask_coarsely
+from korad.optimizer.logs.outliers import LEAST_ROWS, outstanding
 from korad.optimizer.logs.shapes import classes_of, continues, is_log, line_end
-from korad.optimizer.recognition.kinds import are_error_lines
+from korad.optimizer.recognition.error_lines import Lines
 
 _WARNINGS = (
     *("warn", "alert", "critical", "denied", "refused", "abort"),
@@ -31,14 +32,8 @@ _WARNED_SHARE = 0.3
 """If more lines hold such a word it is no warning but the log's subject."""
 _TRACE = ("Caused by", "...")
 _BEFORE, _AFTER = 1, 2
-_MASK = re.compile(
-    r"\"[^\"\n]*[\d/][^\"\n]*\"|'[^'\n]*[\d/][^'\n]*'"
-    r"|(?<![\w.:/@%+-])[\w.:/@%+-]*\d[\w.:/@%+-]*| {2,}"
-)
-_COARSE = re.compile(
-    r"\"[^\"\n]*\"(?!:)|'[^'\n]*'|(?<![^\s\"'])\S*[\d./_]\S*|\b(?:TRACE|DEBUG|INFO)\b| {2,}"
-)
 _FEW_SHAPES, _SHAPE_SHARE = 8, 30
+_PROBED_LINES = 4
 _FIRST, _LAST = 2, 1
 _NAMED = re.compile(r"\"([^\"\n]{2,80})\"|'([^'\n]{2,80})'|`([^`\n]{2,80})`|([\w][\w./:@-]*\w)")
 _MOST_NAMED = 24
@@ -80,24 +75,26 @@ def fold(block: Block) -> str:
 
 def _shapes(lines: Sequence[str], classes: dict[bytes, list[int]]) -> Iterable[list[int]]:
     """Return the places of the lines of each shape, in order."""
-    shapes = _masked(_MASK, lines, classes)
-    if len(shapes) > _FEW_SHAPES + len(lines) // _SHAPE_SHARE:
-        shapes = _masked(_COARSE, lines, classes)
-    return shapes.values()
-
-
-def _masked(
-    mask: re.Pattern[str], lines: Sequence[str], classes: dict[bytes, list[int]]
-) -> dict[str, list[int]]:
+    firsts = [lines[places[0]] for places in classes.values()]
+    most = _FEW_SHAPES + len(lines) // _SHAPE_SHARE
+    begun = _PROBED_LINES * most
+    shapes = _masked(mask, firsts[:begun])
+    # The first lines of a log of many shapes have too many already.
+    if len(firsts) > begun and len(set(shapes)) <= most:
+        shapes += _masked(mask, firsts[begun:])
+    if len(set(shapes)) > most:
+        shapes = _masked(mask_coarsely, firsts)
     found: defaultdict[str, list[list[int]]] = defaultdict(list)
-    # What a mask finds never goes across a line's end: all lines are masked at once.
-    firsts = "\n".join([lines[places[0]] for places in classes.values()])
-    for shape, places in zip(mask.sub("\0", firsts).split("\n"), classes.values(), strict=True):
+    for shape, places in zip(shapes, classes.values(), strict=True):
         found[shape].append(places)
-    return {
-        shape: parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
-        for shape, parts in found.items()
-    }
+    return [
+        parts[0] if len(parts) == 1 else sorted(chain.from_iterable(parts))
+        for parts in found.values()
+    ]
+
+
+def _masked(mask: Callable[[str], str], lines: Sequence[str]) -> list[str]:
+    return mask("\n".join(lines)).split("\n")
 
 
 def _keep_errors(
@@ -110,8 +107,9 @@ def _keep_errors(
     traced = bytearray(len(lines))
     warned = [bisect_right(ends, found.start()) for found in _STATUS.finditer(text)]
     firsts = [lines[places[0]] for places in classes.values()]
-    are_errors = are_error_lines(firsts)
-    are_warnings = _warnings(firsts)
+    looked_at = Lines(firsts)
+    are_errors = looked_at.with_errors()
+    are_warnings = looked_at.with_any(_WARNINGS) | _klog_warnings(firsts)
     for n, places in enumerate(classes.values()):
         if are_errors[n]:
             for place in places:
@@ -123,12 +121,9 @@ def _keep_errors(
             _keep_around(lines, place, kept, traced)
 
 
-def _warnings(lines: Sequence[str]) -> set[int]:
-    """Return the places of lines that are warnings."""
-    text = "\n".join(lines).lower()
-    lower = text.split("\n")
-    signs = [sign for sign in _WARNINGS if sign in text]
-    return {n for sign in signs for n, line in enumerate(lower) if sign in line} | {
+def _klog_warnings(lines: Sequence[str]) -> set[int]:
+    """Return the places of warnings and errors by their first letter, as klog writes them."""
+    return {
         n for n, line in enumerate(lines) if line[:1] in _KLOG_LETTERS and _KLOG_WARNING.match(line)
     }
 
@@ -180,6 +175,8 @@ def _names(block: Block) -> list[tuple[str, int]]:
 def _keep_outstanding(
     lines: Sequence[str], places: Sequence[int], kept: bytearray, *, extremes: bool
 ) -> None:
+    if len(places) < LEAST_ROWS:
+        return
     own = [lines[place] for place in places]
     if own.count(own[0]) == len(own):
         return

@@ -12,7 +12,7 @@ import re
 
 from korad.domain.value import value
 from korad.optimizer.base import HIGH, Block, Transform, note
-from korad.optimizer.recognition.asked import asked_in
+from korad.optimizer.recognition.asked import Asked, asked_in
 from korad.optimizer.recognition.kinds import Kind, kind_of
 
 _FIRST_FRAMES = 2
@@ -29,14 +29,16 @@ _LEFT_ALONE = frozenset({Kind.SOURCE, Kind.DIFF, Kind.JSON, Kind.HTML})
 class _Language:
     """How the stack traces of a language look."""
 
-    gates: tuple[str, ...]
-    """One of these stands in every text with such a trace."""
+    gates: tuple[tuple[str, str], ...]
+    """One of these pairs stands in every text with such a trace: a character, and some words."""
     trace: re.Pattern[str]
     """Three frames or more; each frame begins with its line break."""
     between: re.Pattern[str] | str
     """What stands between two frames."""
     library: re.Pattern[str]
-    """Found in the frames of libraries, and not in those of the user's own code."""
+    """How the frames of libraries begin, and not those of the user's own code."""
+    within: re.Pattern[str] | None = None
+    """Found anywhere in other frames of libraries."""
     innermost_first: bool = True
 
 
@@ -52,11 +54,11 @@ def _frames(frame: str) -> re.Pattern[str]:
 
 _LANGUAGES = (
     _Language(  # the JVM, JavaScript and .NET
-        gates=("\tat ", " at "),
+        gates=(("\t", "\tat "), (" ", " at ")),
         trace=_frames(r"[ \t]+at [^\n(:]*[(:][^\n]*"),
         between="\n",
         library=re.compile(
-            r"""^\s+at\ (?:async\ |new\ )?(?:
+            r"""\s+at\ (?:async\ |new\ )?(?:
                 (?:[\w.$-]{1,80}(?:@[\w.]{1,80})?/{1,2})?              # a module or a class loader
                 (?:java|javax|jdk|sun|kotlinx?|scala|groovy|akka|reactor|rx|junit|androidx?|dalvik
                   |com\.(?:sun|android|fasterxml|zaxxer|mysql|google\.(?:common|inject|gson))
@@ -65,46 +67,50 @@ _LANGUAGES = (
                   |io\.(?:netty|reactivex|micrometer|undertow|vertx|grpc|quarkus|ktor)
                   |ch\.qos|clojure|play\.(?:api|core)
                   |System|Microsoft|Newtonsoft|Xunit|NUnit|MS\.Internal)\.
-                |lambda_method)
-            |[/\\]node_modules[/\\]|[ (]node:|[ (]internal/|\(<anonymous>\)|\(native\)""",
+                |lambda_method)""",
             re.VERBOSE,
+        ),
+        # One set of signs first: the engine then searches for them.
+        within=re.compile(
+            r"[/\\ (](?:(?<=[/\\])node_modules[/\\]|(?<=[ (])(?:node:|internal/)"
+            r"|(?<=\()(?:<anonymous>|native)\))"
         ),
     ),
     _Language(  # Python
-        gates=('  File "',),
+        gates=(('"', '  File "'),),
         trace=_frames(r'([ \t]+)File "[^"\n]*", line \d[^\n]*(?:\n\1[ \t][^\n]*)*'),
         between=re.compile(r'\n(?=[ \t]+File ")'),
         library=re.compile(
-            r'^\s+File "(?:<frozen |[^"]*(?:site-packages|dist-packages'
+            r'\s+File "(?:<frozen |[^"]*(?:site-packages|dist-packages'
             r'|[Ll]ib(?:64)?[/\\]python\d[^"/\\]*|Python\d+[/\\][Ll]ib)[/\\])'
         ),
         innermost_first=False,
     ),
     _Language(  # Go
-        gates=("goroutine ",),
+        gates=(("\t", "goroutine "),),
         trace=_frames(r"[^\s(][^\n]*\n\t[^\n]*\.go:\d[^\n]*"),
         between=re.compile(r"\n(?!\t)"),
         library=re.compile(
-            r"\n\t(?:[^\n]*/(?:pkg/mod|vendor|libexec/src)/|/usr/(?:local/|lib/)?go[^/\n]*/src/"
+            r"[^\n]*\n\t(?:[^\n]*/(?:pkg/mod|vendor|libexec/src)/|/usr/(?:local/|lib/)?go[^/\n]*/src/"
             r"|[^\n]*/go/src/(?!\w+\.\w))"
         ),
     ),
     _Language(  # Rust
-        gates=("stack backtrace:",),
+        gates=((":", "stack backtrace:"),),
         trace=_frames(r" {0,9}\d+: [^\n]+(?:\n {9,20}at [^\n]+)?"),
         between=re.compile(r"\n(?= {0,9}\d+: )"),
         library=re.compile(
-            r"^\s*\d+:\s+(?:0x[0-9a-f]+ - )?"
+            r"\s*\d+:\s+(?:0x[0-9a-f]+ - )?"
             r"(?:<*(?:&?dyn )?(?:std|core|alloc|tokio|futures\w*|hyper|rayon\w*|tracing\w*|test)::"
             r"|rust_begin_unwind|__rust|__libc|_start|start_thread|clone)"
-            r"|\n {9,20}at /rustc/|\.cargo/registry/"
         ),
+        within=re.compile(r"\n {9,20}at /rustc/|\.cargo/registry/"),
     ),
     _Language(  # Ruby
-        gates=(":in `", ":in '"),
+        gates=(("`", ":in `"), ("'", ":in '")),
         trace=_frames(r"[ \t]+(?:\d+: )?(?:from )?[^\s:][^\n:]*:\d+:in [`'][^\n]*"),
         between="\n",
-        library=re.compile(r"^\s+(?:\d+: )?(?:from )?(?:[^:]*/(?:gems|lib/ruby)/|<internal:)"),
+        library=re.compile(r"\s+(?:\d+: )?(?:from )?(?:[^:]*/(?:gems|lib/ruby)/|<internal:)"),
     ),
 )
 
@@ -114,7 +120,7 @@ def fold(block: Block) -> str:
     text = block.text
     if text.count("\n") < _TRACE_FRAMES_MIN:
         return text
-    languages = [known for known in _LANGUAGES if any(gate in text for gate in known.gates)]
+    languages = [known for known in _LANGUAGES if _may_hold(text, known)]
     languages = [known for known in languages if known.trace.search(text)]
     if not languages:
         return text
@@ -124,6 +130,11 @@ def fold(block: Block) -> str:
     for language in languages:
         text = language.trace.sub(_Folder(language, asked).fold, text)
     return text if text != block.text else block.text
+
+
+def _may_hold(text: str, language: _Language) -> bool:
+    # One character is found ten times as fast as several, and often is not there.
+    return any(sign in text and words in text for sign, words in language.gates)
 
 
 def _is_quoted(block: Block, languages: list[_Language]) -> bool:
@@ -144,7 +155,7 @@ class _Folder:
 
     __slots__ = ("_asked", "_by_key", "_is_idle", "_language")
 
-    def __init__(self, language: _Language, asked: re.Pattern[str] | None) -> None:
+    def __init__(self, language: _Language, asked: Asked | None) -> None:
         self._language = language
         self._asked = asked
         self._is_idle: dict[str, bool] = {}
@@ -179,8 +190,9 @@ class _Folder:
             if frame in met or self._idle(frame):
                 run.append(frame)
                 continue
-            kept += _counted(run)
-            run = []
+            if run:
+                kept += _counted(run)
+                run = []
             kept.append(frame)
             met.add(frame)
         return [*kept, *_counted(run), *frames[-_LAST_FRAMES:]]
@@ -189,9 +201,12 @@ class _Folder:
         """Tell whether a frame is a library's, and not asked for."""
         idle = self._is_idle.get(frame)
         if idle is None:
-            idle = self._language.library.search(frame) is not None
+            library, within = self._language.library, self._language.within
+            idle = library.match(frame) is not None or (
+                within is not None and within.search(frame) is not None
+            )
             if idle and self._asked is not None:
-                idle = self._asked.search(frame) is None
+                idle = not self._asked.is_in(frame)
             self._is_idle[frame] = idle
         return idle
 

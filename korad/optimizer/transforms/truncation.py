@@ -11,10 +11,11 @@ huge line of words keeps its beginning and its end, at extreme only: nothing say
 from __future__ import annotations
 
 import re
+from itertools import compress
 
 from korad.optimizer.base import EXTREME, HIGH, MARK, TOOL, Block, Transform, note
-from korad.optimizer.recognition.asked import asked_in
-from korad.optimizer.recognition.kinds import Kind, is_error_line, kind_of
+from korad.optimizer.recognition.asked import Asked, asked_in
+from korad.optimizer.recognition.kinds import Kind, are_error_lines, is_error_line, kind_of
 
 _LINES_MIN = 100
 _HEAD = 60
@@ -22,8 +23,6 @@ _TAIL = 30
 _BEFORE_ERROR = 1
 _AFTER_ERROR = 2
 _INDENTED_MAX = 40
-_LINES_AT_ONCE = 16
-"""Most lines speak of no error: asking for many at once takes half the time."""
 _GAP_MIN = 5
 """A shorter gap saves little more than its note costs."""
 _LONG_LINE_CHARS = 20_000
@@ -88,7 +87,7 @@ def _is_matches(text: str) -> bool:
     return sum(map(bool, map(_MATCH_LINE.match, lines))) > _MATCHES_SHARE * len(lines)
 
 
-def _kept(lines: list[str], asked: re.Pattern[str] | None) -> list[str]:
+def _kept(lines: list[str], asked: Asked | None) -> list[str]:
     """Return the lines that stay, and notes in the place of the others."""
     if lines[-1] == "":
         return [*_kept(lines[:-1], asked), ""] if len(lines) > _HEAD + _TAIL else lines
@@ -103,19 +102,14 @@ def _kept(lines: list[str], asked: re.Pattern[str] | None) -> list[str]:
     return out
 
 
-def _wanted(lines: list[str], asked: re.Pattern[str] | None) -> list[int]:
+def _wanted(lines: list[str], asked: Asked | None) -> list[int]:
     """Return the indexes of the lines that stay, in order."""
     last = len(lines) - _TAIL
     wanted = {*range(_HEAD), *range(last, len(lines))}
-    for start in range(_HEAD, last, _LINES_AT_ONCE):
-        chunk = range(start, min(start + _LINES_AT_ONCE, last))
-        together = "\n".join(lines[start : chunk.stop])
-        if is_error_line(together):
-            for n in chunk:
-                if is_error_line(lines[n]):
-                    wanted.update(range(n - _BEFORE_ERROR, _error_end(lines, n, last)))
-        if asked is not None and asked.search(together):
-            wanted.update(n for n in chunk if asked.search(lines[n]))
+    for n in compress(range(_HEAD, last), are_error_lines(lines[_HEAD:last])):
+        wanted.update(range(n - _BEFORE_ERROR, _error_end(lines, n, last)))
+    if asked is not None:
+        wanted.update(n for n in range(_HEAD, last) if asked.is_in(lines[n]))
     return sorted(wanted)
 
 
@@ -128,14 +122,14 @@ def _error_end(lines: list[str], error: int, last: int) -> int:
     return min(end, last)
 
 
-def _shorter_line(line: str, asked: re.Pattern[str] | None) -> str:
+def _shorter_line(line: str, asked: Asked | None) -> str:
     """Cut the middle out of one huge line of words."""
     if len(line) <= _LONG_LINE_CHARS or line.lstrip()[:1] in {"{", "[", "<"}:
         return line
     middle = line[_LINE_HEAD_CHARS:-_LINE_TAIL_CHARS]
     if middle.count(" ") * _WORD_CHARS_MAX < len(middle):
         return line
-    if is_error_line(middle) or (asked is not None and asked.search(middle)):
+    if is_error_line(middle) or (asked is not None and asked.is_in(middle)):
         return line
     left_out = note(f"{len(middle)} characters left out")
     return f"{line[:_LINE_HEAD_CHARS]}{left_out}{line[-_LINE_TAIL_CHARS:]}"
