@@ -139,6 +139,7 @@ class App:
             answers=self._answers,
             books=self._books,
             limiter=self._limiter,
+            new_keys=self._watch,
             slice_tokens=settings.limits.slice_tokens,
             new_request_id=RequestIds(worker).next,
             settings=settings.server,

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from zlib import crc32
 
 from korad.domain.identity import VirtualKey
-from korad.errors import authentication_error, permission_error
+from korad.errors import UnknownKeyError, no_key, permission_error
 
 SECRET_PREFIX = "sk-bf-"  # noqa: S105 - the public prefix of every key, not a key
 RANDOM_BYTES_MIN = 32
@@ -105,17 +105,13 @@ class KeyRing:
 def authenticate(ring: KeyRing, digest: bytes | None, now_s: float) -> VirtualKey:
     """Return the key of `digest` (None: the request carried none) if it is good at `now_s`.
 
-    Raises ClientError: 401 virtual_key_required or virtual_key_not_found, 403
-    virtual_key_blocked.
+    Raises ClientError: 401 virtual_key_required, 403 virtual_key_blocked; UnknownKeyError.
     """
     if digest is None:
-        raise authentication_error(
-            "No virtual key. Send it as 'x-bf-vk: sk-bf-...' or 'Authorization: Bearer sk-bf-...'.",
-            "virtual_key_required",
-        )
+        raise no_key()
     key = ring.by_digest.get(digest)
     if key is None:
-        raise authentication_error("Unknown virtual key.", "virtual_key_not_found")
+        raise UnknownKeyError
     if not key.active:
         raise permission_error("This virtual key is inactive.", "virtual_key_blocked")
     if key.expires_at_s is not None and now_s >= key.expires_at_s:

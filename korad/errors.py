@@ -2,6 +2,7 @@
 
     KoradError                      an answer in OpenAI's error shape
     ├── ClientError                 the caller's fault, 4xx
+    │   └── UnknownKeyError         401: it may have been made a moment ago
     ├── UpstreamError               the provider's fault, 502 / 504
     ├── UpstreamRefused             the provider's own error answer, passed on
     └── ServerError                 ours: draining, overloaded, bugs
@@ -56,6 +57,18 @@ class ClientError(KoradError):
     """The caller's fault."""
 
 
+class UnknownKeyError(ClientError):
+    """No such virtual key is known; it may have been made a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            401,
+            "Unknown virtual key.",
+            kind="authentication_error",
+            code="virtual_key_not_found",
+        )
+
+
 class UpstreamError(KoradError):
     """The provider could not be reached, broke off or took too long."""
 
@@ -87,9 +100,14 @@ def invalid_messages(message: str, param: str = "messages") -> ClientError:
     return invalid_request(message, code="invalid_messages", param=param)
 
 
-def authentication_error(message: str, code: str) -> ClientError:
-    """Return a 401: `virtual_key_required` or `virtual_key_not_found`."""
-    return ClientError(401, message, kind="authentication_error", code=code)
+def no_key() -> ClientError:
+    """Return the 401 for a request without a key."""
+    return ClientError(
+        401,
+        "No virtual key. Send it as 'x-bf-vk: sk-bf-...' or 'Authorization: Bearer sk-bf-...'.",
+        kind="authentication_error",
+        code="virtual_key_required",
+    )
 
 
 def body_timed_out() -> ClientError:

@@ -117,14 +117,17 @@ class Exchange:
     # ── the request ──────────────────────────────────────────────────────────────────────────
 
     def admit(self, head: RequestHead, body: bytes) -> None:
-        """Authenticate, parse, find the destination, authorize. Raises ClientError."""
+        """Authenticate, parse, find the destination, authorize. Raises ClientError.
+
+        It may be tried again after an UnknownKeyError, and after nothing else.
+        """
         if self._state is not _RECEIVED:
             raise self._out_of_order("admit")
-        self._state = _ADMITTED
         rooms = self._rooms
         self._head = head
         self.client_request_id = head.client_request_id
         key = self.key = authenticate(rooms.ring, head.credential_digest, self.started_ms / 1000)
+        self._state = _ADMITTED
         if head.error is not None:
             raise head.error
         request = self.request = self.sent_request = rooms.bodies.parse(body)

@@ -30,6 +30,17 @@ class KeyStore(Protocol):
         ...
 
 
+class NewKeys(Protocol):
+    """Who knows of keys that were made since the ring was last renewed. The call never blocks."""
+
+    def look(self, digest: bytes, then: Callable[[], None]) -> bool:
+        """Renew the ring for the key of `digest`, then call `then` on the event loop.
+
+        False: the store is away, or the key was looked for a moment ago.
+        """
+        ...
+
+
 class AnswerStore(Protocol):
     """Where the response cache keeps answers. Neither call blocks or raises.
 

@@ -35,7 +35,7 @@ def goals(outcome: Outcome) -> list[Goal]:
         most("300 B: CPU at most 3.0 x nginx", 3.0, _to_nginx(outcome, "small")),
         most("8 KB: CPU at most 3.1 x nginx", 3.1, _to_nginx(outcome, "8k")),
         most("200 KB: CPU at most 1.8 x nginx", 1.8, _to_nginx(outcome, "200k")),
-        least("300 B: less CPU than Envoy", 1.0, _cheaper(outcome, "Envoy")),
+        least("300 B: Envoy takes more CPU than korad", 1.0, _cheaper(outcome, "Envoy")),
         least("300 B: LiteLLM takes at least 100 x the CPU", 100.0, _cheaper(outcome, "LiteLLM")),
         least("300 B: Portkey takes at least 20 x the CPU", 20.0, _cheaper(outcome, "Portkey")),
         most("stream: CPU per chunk at most 1.4 x nginx", 1.4, _to_nginx(outcome, "stream")),

@@ -13,6 +13,8 @@ from korad.auth import KeyRing
 from korad.domain.identity import VirtualKey
 from korad.ports import KeyStore
 
+LOOK_AGAIN_S = 0.02
+"""Pause between two looks for new keys: whoever sends keys that do not exist gets no more."""
 _log = logging.getLogger("korad")
 
 
@@ -46,6 +48,12 @@ class KeyWatch:
         self._store: OpenKeyStore | None = None
         self._rev = 0
         self._begun = False
+        self._is_away = False
+        self._asking: list[tuple[bytes, Callable[[], None]]] = []
+        """For what keys is to be looked, and whom to tell then."""
+        self._looked_for: set[bytes] = set()
+        """Since the last refresh in its own time."""
+        self._looking: asyncio.Task[None] | None = None
         # SQLite wants its connection used by the thread that opened it.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="key-watch")
 
@@ -54,14 +62,46 @@ class KeyWatch:
 
         Raises the store's errors; the ring stays as it is then, and the next call tries again.
         """
-        loop = asyncio.get_running_loop()
-        for changed in await loop.run_in_executor(self._thread, self._changes):
-            self._ring.apply((changed,))
+        self._looked_for.clear()
+        await self._apply_changes()
+
+    def look(self, digest: bytes, then: Callable[[], None]) -> bool:
+        """Refresh soon, then call `then`; return False where that would not help."""
+        if self._is_away or digest in self._looked_for:
+            return False
+        self._asking.append((digest, then))
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look_for_those_who_ask())
+        return True
 
     def close(self) -> None:
         """Close the store and end the thread, without waiting for either."""
+        if self._looking is not None:
+            self._looking.cancel()
         self._thread.submit(self._close_store)
         self._thread.shutdown(wait=False)
+
+    async def _apply_changes(self) -> None:
+        loop = asyncio.get_running_loop()
+        for changed in await loop.run_in_executor(self._thread, self._changes):
+            self._ring.apply((changed,))
+        self._is_away = False
+
+    async def _look_for_those_who_ask(self) -> None:
+        try:
+            while self._asking:
+                # Whoever asks while this look is under way may be too late for it.
+                asking, self._asking = self._asking, []
+                try:
+                    await self._apply_changes()
+                except Exception:  # noqa: BLE001 - the refresh in its own time tells of it
+                    self._is_away = True
+                self._looked_for.update(digest for digest, _ in asking)
+                for _, then in asking:
+                    then()
+                await asyncio.sleep(LOOK_AGAIN_S)
+        finally:
+            self._looking = None
 
     def _changes(self) -> list[VirtualKey]:
         if self._store is None:

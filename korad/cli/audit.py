@@ -97,7 +97,7 @@ def as_text(report: AuditReport) -> str:
     text += "".join(f"{fault}\n" for fault in report.faults)
     if report.under_way:
         text += (
-            f"{report.under_way} events are still under way to the ledger; no loss, but the audit "
+            f"events still under way to the ledger: {report.under_way}; no loss, but the audit "
             "is not complete: try again, with korad or `korad ledger run` running\n"
         )
     return f"{text}{verdict(report)}\n"

@@ -24,8 +24,10 @@ from korad.config.settings import (
     Settings,
 )
 from korad.config.sources import read_environment
+from korad.config.web_origin import ANY_ORIGIN
 
 __all__ = [
+    "ANY_ORIGIN",
     "LEVELS",
     "AdminSettings",
     "BillingSettings",

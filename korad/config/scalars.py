@@ -18,6 +18,7 @@ from korad.config.kinds import (
     Usd,
     WholeNumber,
 )
+from korad.config.web_origin import WebOrigin
 from korad.domain.value import value
 
 DURABILITIES = ("process", "machine", "strict")
@@ -65,6 +66,7 @@ SCALARS = (
     Scalar(section="server", key="port", kind=WholeNumber(least=0, most=65_535), short="port"),
     Scalar(section="server", key="workers", kind=WholeNumber(least=1, most=256), short="workers"),
     Scalar(section="server", key="fast_lane", kind=Flag()),
+    Scalar(section="server", key="cors_origin", kind=WebOrigin()),
     Scalar(section="server", key="body_bytes_max", kind=WholeNumber(least=1024, most=2**31 - 1)),
     Scalar(section="server", key="head_bytes_max", kind=WholeNumber(least=1024, most=2**20)),
     Scalar(section="server", key="head_timeout_s", kind=Seconds()),

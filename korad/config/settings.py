@@ -24,6 +24,8 @@ class ServerSettings:
     """Worker processes that share the port."""
     fast_lane: bool = True
     """Serve the common request shape without aiohttp's request objects."""
+    cors_origin: str | None = None
+    """Origin of the web pages that may call korad from a browser, or "*" for all of them."""
 
     # Limits on what one client may make korad hold or wait for.
     body_bytes_max: int = 32 * MIB

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from aiohttp import HttpVersion11, web
 from aiohttp.abc import AbstractStreamWriter
 
-from korad.auth import authenticate
-from korad.clock import unix_s
 from korad.domain.exchange import RequestHead
 from korad.errors import ClientError, KoradError, body_timed_out, invalid_request
 from korad.web.fast_lane import FastLane
@@ -66,8 +64,7 @@ def expect_continue(shell: Shell) -> Callable[[web.Request], Awaitable[None]]:
             raise ClientError(
                 417, "Unknown expectation.", kind="invalid_request_error", code="bad_request"
             )
-        head = read_head(shell, request)
-        authenticate(shell.rooms.ring, head.credential_digest, unix_s())
+        await shell.authenticate(read_head(shell, request).credential_digest)
         length = request.content_length
         if length is not None and length > shell.body_bytes_max:
             raise too_large(shell)

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import orjson
 from aiohttp import web
 
-from korad.auth import authenticate, authorize
-from korad.clock import unix_s
+from korad.auth import authorize
 from korad.domain.identity import VirtualKey
 from korad.errors import ClientError
 from korad.ports import RecentRequests
@@ -53,13 +52,13 @@ class ControlPlane:
 
     async def models(self, request: web.Request) -> web.Response:
         """Return the models that the key may use and that have a price, in OpenAI's list shape."""
-        key = self._authenticate(request)
+        key = await self._authenticate(request)
         names = [name for name in self._model_names() if _may_use(key, name)]
         return _json({"object": "list", "data": [_model(name) for name in names]})
 
     async def model(self, request: web.Request) -> web.Response:
         """Return one model."""
-        key = self._authenticate(request)
+        key = await self._authenticate(request)
         name = request.match_info["model"]
         if not self._is_served(name) or not _may_use(key, name):
             raise ClientError(
@@ -73,7 +72,7 @@ class ControlPlane:
 
     async def request(self, request: web.Request) -> web.Response:
         """Return the final figures of a recent request made with the same key."""
-        key = self._authenticate(request)
+        key = await self._authenticate(request)
         record = self._recent.find(request.match_info["request_id"])
         if record is None or record.key_id != key.key_id:
             raise ClientError(
@@ -91,10 +90,8 @@ class ControlPlane:
             return False
         return True
 
-    def _authenticate(self, request: web.Request) -> VirtualKey:
-        shell = self._shell
-        head = read_head(shell, request)
-        return authenticate(shell.rooms.ring, head.credential_digest, unix_s())
+    async def _authenticate(self, request: web.Request) -> VirtualKey:
+        return await self._shell.authenticate(read_head(self._shell, request).credential_digest)
 
 
 def _may_use(key: VirtualKey, name: str) -> bool:

@@ -292,9 +292,9 @@ class FastLane(RequestHandler):
         else:
             self.log_exception("Error handling request", exc_info=exc)
             error = server_error(500, "The server had an error.", "internal_error")
+        headers = {"Server": "korad", "x-request-id": self._shell.note_refusal(error)}
         response = web.Response(
-            status=error.status, body=error.body(), content_type="application/json"
+            status=error.status, body=error.body(), headers=headers, content_type="application/json"
         )
-        response.headers["x-request-id"] = self._shell.note_refusal(error)
         response.force_close()
         return response

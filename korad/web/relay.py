@@ -22,8 +22,15 @@ from korad.domain.answer import StoredAnswer
 from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
 from korad.domain.limits import Hold
 from korad.domain.upstream import OnDisconnect
-from korad.errors import KoradError, UpstreamRefused, server_error, upstream_error
+from korad.errors import (
+    KoradError,
+    UnknownKeyError,
+    UpstreamRefused,
+    server_error,
+    upstream_error,
+)
 from korad.providers.base import StreamDecoder
+from korad.response_cache import Recording
 from korad.upstream import AnswerHead, Handle
 from korad.web.allowance import Allowance
 from korad.web.shell import Shell
@@ -120,6 +127,9 @@ class Relay:
         """Cancel the upstream, or read on if its provider wants that; it is billed either way."""
         self._client = None
         if self._stage is _SETTLED or self._begin_drain():
+            return
+        if self._exchange.destination is None:
+            self._settle(Outcome.CLIENT_ABORTED)  # its key was still being looked for
             return
         self._cancel()
         self._finish(Outcome.CLIENT_ABORTED)
@@ -286,11 +296,38 @@ class Relay:
         if shell.closing or shell.inflight > shell.inflight_max or shell.books.full:
             self._close = shell.closing or shell.inflight > shell.inflight_max
             shell.refuse()
+        try:
+            exchange.admit(head, body)
+        except UnknownKeyError:
+            if not self._looks_for_key(head, body):
+                raise
+            return
+        if exchange.recording is None:
+            self._optimize()
+        else:
+            self._look_up(exchange.recording)
+
+    def _looks_for_key(self, head: RequestHead, body: bytes) -> bool:
+        """Try again once new keys were looked for; return False where that cannot be done."""
+
+        def looked() -> None:
+            if self._stage is not _SETTLED:
+                self._attempt(self._take_again, head, body)
+
+        assert head.credential_digest is not None
+        return self._shell.new_keys.look(head.credential_digest, looked)
+
+    def _take_again(self, head: RequestHead, body: bytes) -> None:
+        """Admit a request whose key may have been made a moment ago."""
+        exchange = self._exchange
         exchange.admit(head, body)
         if exchange.recording is None:
             self._optimize()
         else:
-            shell.answers.find(exchange.recording.key, exchange.started_ms, self._looked_up)
+            self._look_up(exchange.recording)
+
+    def _look_up(self, recording: Recording) -> None:
+        self._shell.answers.find(recording.key, self._exchange.started_ms, self._looked_up)
 
     def _looked_up(self, stored: StoredAnswer | None) -> None:
         """Go on with what the response cache has."""

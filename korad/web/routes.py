@@ -11,7 +11,9 @@ from aiohttp.typedefs import Handler, Middleware
 from korad.errors import ClientError, KoradError, server_error
 from korad.web.chat_completions import chat_completions, expect_continue
 from korad.web.control import ControlPlane
+from korad.web.cross_origin import mark_answers, preflights
 from korad.web.fast_lane import FastLane
+from korad.web.hints import hint_for
 from korad.web.shell import Shell
 
 
@@ -19,6 +21,10 @@ def application(shell: Shell, control: ControlPlane) -> web.Application:
     """Return the application behind the fast lane."""
     app = web.Application(middlewares=[_openai_errors(shell)])
     app.on_response_prepare.append(_name_server)
+    origin = shell.settings.cors_origin
+    if origin is not None:
+        app.middlewares.append(preflights(origin))
+        app.on_response_prepare.append(mark_answers(origin))
     routes = app.router
     routes.add_post(
         "/v1/chat/completions",
@@ -111,7 +117,11 @@ def _of_aiohttp(raised: web.HTTPException, request: web.Request) -> KoradError:
             headers=(("Allow", allowed),),
         )
     if raised.status == HTTPStatus.NOT_FOUND:
-        return ClientError(404, f"Unknown path: {request.path[:200]}", kind=kind, code="not_found")
+        message = f"Unknown path: {request.path[:200]}"
+        hint = hint_for(request.path)
+        return ClientError(
+            404, f"{message}. {hint}" if hint else message, kind=kind, code="not_found"
+        )
     if raised.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return server_error(raised.status, "The server had an error.", "internal_error")
     return ClientError(raised.status, raised.reason, kind=kind, code="bad_request")

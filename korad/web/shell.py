@@ -7,15 +7,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 
+from korad.auth import authenticate
 from korad.clock import monotonic_ns, unix_ns, unix_s
 from korad.config import ServerSettings
 from korad.domain.exchange import ExchangeRecord, Outcome
-from korad.errors import KoradError, server_error
+from korad.domain.identity import VirtualKey
+from korad.errors import KoradError, UnknownKeyError, server_error
 from korad.exchange import Exchange
-from korad.ports import AnswerStore, Books, Deadlines, Limiter, RecordSink
+from korad.ports import AnswerStore, Books, Deadlines, Limiter, NewKeys, RecordSink
 from korad.rooms import Rooms
 from korad.upstream import Pool
+from korad.web.cross_origin import answer_headers
 from korad.web.heads import HeadReader
+from korad.wire.http1 import header_lines
 
 RETRY_AFTER_S = 1
 
@@ -34,6 +38,7 @@ class Shell:
         answers: AnswerStore,
         books: Books,
         limiter: Limiter,
+        new_keys: NewKeys,
         slice_tokens: int,
         new_request_id: Callable[[], str],
         settings: ServerSettings,
@@ -52,6 +57,7 @@ class Shell:
         self.answers = answers
         self.books = books
         self.limiter = limiter
+        self.new_keys = new_keys
         self.slice_tokens = slice_tokens
         self.drains: dict[str, int] = {}
         """Answers read on for nobody, by provider."""
@@ -65,6 +71,9 @@ class Shell:
         self.idle.set()
         self._counters = counters
         self._transformers = transformers
+        self._constant_lines = b"Server: korad\r\n" + header_lines(
+            answer_headers(settings.cors_origin)
+        )
         self.note_date()
 
     def begin(self) -> Exchange:
@@ -76,6 +85,19 @@ class Shell:
             now_ms=unix_ns() // 1_000_000,
             now_ns=monotonic_ns(),
         )
+
+    async def authenticate(self, digest: bytes | None) -> VirtualKey:
+        """Return the key of `digest`, which may have been made a moment ago. Raises ClientError."""
+        ring = self.rooms.ring
+        try:
+            return authenticate(ring, digest, unix_s())
+        except UnknownKeyError:
+            looked = asyncio.Event()
+            assert digest is not None
+            if not self.new_keys.look(digest, looked.set):
+                raise
+        await looked.wait()
+        return authenticate(ring, digest, unix_s())
 
     def end(self, record: ExchangeRecord) -> None:
         """Hand the figures of a settled exchange to those who keep them."""
@@ -119,7 +141,7 @@ class Shell:
     def note_date(self) -> None:
         """Renew the `Date` header; called every tick, so that no request has to look at a clock."""
         date = formatdate(unix_s(), usegmt=True)
-        self._lines = f"Date: {date}\r\nServer: korad\r\n".encode()
+        self._lines = b"Date: %b\r\n%b" % (date.encode(), self._constant_lines)
 
     def lines(self, *, close: bool) -> bytes:
         """Return the header lines every answer ends with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -162,6 +163,7 @@ async def test_an_unknown_path_is_an_error_in_openai_s_shape(proxy):
     answer = await ask(proxy.port, request(chat(), path="/v1/embeddings"))
 
     assert (404, "invalid_request_error", "not_found") == answer.error
+    assert "korad serves chat completions only" in answer.json["error"]["message"]
 
 
 async def test_a_head_request_gets_no_body(proxy):
@@ -249,7 +251,7 @@ async def test_ambiguous_framing_is_refused_and_ends_the_connection(proxy, lines
         received = await closes(connection)
 
     assert b" 400 " == received[8:13]
-    assert 1 == received.count(b"\r\nServer: ")
+    assert [b"korad"] == re.findall(rb"\r\nServer: ([^\r]*)", received)
 
 
 async def test_no_header_of_the_client_s_choosing_goes_upstream(proxy):

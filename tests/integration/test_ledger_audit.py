@@ -172,7 +172,7 @@ def test_what_is_not_consumed_or_shipped_yet_is_under_way_and_no_difference(
     code, out, _ = korad("audit", "--wait", "0.1")
 
     assert code == 1
-    assert "5 events are still under way" in out
+    assert "still under way to the ledger: 5;" in out
     assert out.splitlines()[-1] == "difference 0 nano-USD, 0 missing, 0 double"
 
 
@@ -302,5 +302,5 @@ def test_with_korad_stopped_its_own_redis_is_started_and_stopped_again(capsys, m
     out, err = capsys.readouterr()
 
     assert (code, err, left) == (1, "", None)
-    assert "2 events are still under way" in out
+    assert "still under way to the ledger: 2;" in out
     assert out.splitlines()[-1] == "difference 0 nano-USD, 0 missing, 0 double"

@@ -136,6 +136,7 @@ class World(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.records: list[ExchangeRecord] = []
+        self.refusal: str | None = None
         self.is_full = False
         self.listener: Listener | None = None
         self.phase = "before"
@@ -160,6 +161,7 @@ class World(RuleBasedStateMachine):
             answers=self,
             books=self,
             limiter=None,  # type: ignore[arg-type]
+            new_keys=self,
             slice_tokens=256,
             new_request_id=lambda: "req_1",
             settings=ServerSettings(),
@@ -168,7 +170,17 @@ class World(RuleBasedStateMachine):
         )
         self.shell.works = []
 
-    # what the relay calls: the books
+    # what the relay calls: who knows of new keys
+
+    def look(self, digest: bytes, then: Callable[[], None]) -> bool:
+        if self.refusal == "key":
+            return False
+        new = VirtualKey(key_id="vk_2", name="new", digest=digest)
+        made = (new,) if self.refusal == "new key" else ()
+        self.shell.works.append((lambda: self.shell.rooms.ring.apply(made), lambda _: then()))
+        return True
+
+    # the books
 
     full = False
 
@@ -263,7 +275,7 @@ class World(RuleBasedStateMachine):
     # what happens
 
     @initialize(
-        refusal=st.sampled_from([None] * 9 + ["key", "model", "full"]),
+        refusal=st.sampled_from([None] * 9 + ["key", "late key", "new key", "model", "full"]),
         model=st.sampled_from(["openai/gpt", "anthropic/claude-sonnet-4-6"]),
         prompt=st.sampled_from(PROMPTS),
         stream=st.sampled_from([True, True, False]),
@@ -282,10 +294,11 @@ class World(RuleBasedStateMachine):
         leaving: frozenset[str],
         cache: str,
     ) -> None:
+        self.refusal = refusal
         self.is_full = refusal == "full"
         self.leaving = leaving
         self.cache = cache
-        key = "sk-bf-nobody" if refusal == "key" else KEY
+        key = "sk-bf-nobody" if refusal is not None and "key" in refusal else KEY
         if refusal == "model":
             model = "nowhere/gpt"
         messages = [{"role": "user", "content": prompt}]

@@ -24,10 +24,6 @@ from korad import errors
             (400, "invalid_request_error", "messages", "invalid_messages"),
         ),
         (
-            errors.authentication_error("m", "virtual_key_required"),
-            (401, "authentication_error", None, "virtual_key_required"),
-        ),
-        (
             errors.permission_error("m", "model_blocked", "model"),
             (403, "permission_error", "model", "model_blocked"),
         ),
@@ -49,6 +45,18 @@ def test_an_error_says_status_type_param_and_code(error, facts):
         "error": {"message": "m", "type": kind, "param": param, "code": code}
     }
     assert str(error) == "m"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.no_key(), "virtual_key_required"),
+        (errors.UnknownKeyError(), "virtual_key_not_found"),
+    ],
+)
+def test_a_request_without_a_good_key_is_401(error, code):
+    assert (401, "authentication_error", code) == (error.status, error.kind, error.code)
+    assert "key" in str(error)
 
 
 def test_whose_fault_it_is_is_the_first_split():

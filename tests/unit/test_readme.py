@@ -22,6 +22,7 @@ from korad.config.scalars import SCALARS
 from korad.config.settings import CacheSettings, ServerSettings
 from korad.domain.upstream import Provider, Timeouts
 from korad.providers.anthropic import IGNORED, REFUSED
+from korad.web.cross_origin import EXPOSED_HEADERS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -179,6 +180,12 @@ def test_the_provider_table_is_that_of_the_code():
         )
         for known in KNOWN_PROVIDERS
     ] == documented
+
+
+def test_pages_of_another_origin_may_read_every_response_header_of_the_table():
+    documented = {name.lower() for row in rows("Response headers") for name in names_in(row[0])}
+
+    assert documented - {"x-ratelimit-*"} <= {name.lower() for name in EXPOSED_HEADERS}
 
 
 def test_the_table_of_limits_tells_the_defaults():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -78,3 +79,36 @@ async def test_a_store_that_fails_leaves_the_keys_as_they_are(watch):
         await watched.refresh()
 
     assert len(ring) == 1
+
+
+async def looked(watched, digest):
+    done = asyncio.Event()
+    if not watched.look(digest, done.set):
+        return False
+    await done.wait()
+    return True
+
+
+async def test_a_key_is_looked_for_at_once_and_once_until_the_next_refresh(watch):
+    watched, ring, stores = watch
+    await watched.refresh()
+    stores[0].keys.append(a_key(2))
+
+    assert await looked(watched, bytes([2]) * 32)
+    assert ring.find(bytes([2]) * 32)
+    assert await looked(watched, bytes([3]) * 32)
+    assert not await looked(watched, bytes([3]) * 32)
+    await watched.refresh()
+    assert await looked(watched, bytes([3]) * 32)
+
+
+async def test_no_one_waits_for_a_store_that_is_away(watch):
+    watched, _, stores = watch
+    await watched.refresh()
+    stores[0].fails = True
+
+    assert await looked(watched, b"a")
+    assert not await looked(watched, b"b")
+    stores[0].fails = False
+    await watched.refresh()
+    assert await looked(watched, b"b")

@@ -49,6 +49,28 @@ def test_korad_needs_no_file(home):
     assert {} == settings.aliases
 
 
+def test_the_origin_of_web_pages_comes_from_file_or_environment(load):
+    text = """
+        [server]
+        cors_origin = "https://a.example"
+        """
+
+    assert load("").server.cors_origin is None
+    assert "https://a.example" == load(text).server.cors_origin
+    assert "*" == load(text, KORAD_SERVER_CORS_ORIGIN="*").server.cors_origin
+
+
+def test_what_is_no_origin_is_told_by_name(problems_of):
+    text = """
+        [server]
+        cors_origin = "https://a.example/"
+        """
+    from_file, from_environment = problems_of(text, KORAD_SERVER_CORS_ORIGIN="a.example")
+
+    assert from_file.startswith('korad.toml: [server] cors_origin must be "*" or one origin')
+    assert from_environment.startswith('KORAD_SERVER_CORS_ORIGIN must be "*" or one origin')
+
+
 def test_the_whole_file_reaches_the_settings(load, tmp_path):
     settings = load(
         """
