@@ -13,7 +13,7 @@ from itertools import islice
 
 from korad.optimizer.base import TOOL, USER
 from korad.optimizer.passages import evidence
-from korad.optimizer.passages.marks import Marks, marks_of
+from korad.optimizer.passages.marks import CONTEXT_LINE, Marks, marks_of
 from korad.optimizer.passages.passage import LEAST_PASSAGES, MOST_PASSAGES, Passage
 from korad.optimizer.passages.whole_texts import is_announced, is_prose, is_whole
 
@@ -204,7 +204,10 @@ def _unlabelled(text: str, role: str, words: str) -> list[Passage]:
 
 
 def _blank_lines(text: str) -> list[int]:
-    return [0, *(gap.start() for gap in islice(_GAP.finditer(text), _MOST_MARKS))]
+    """Return where paragraphs begin; the first passage may stand in the line that says so."""
+    gaps = [gap.start() for gap in islice(_GAP.finditer(text), _MOST_MARKS)]
+    context = CONTEXT_LINE.search(text, 0, gaps[0] if gaps else 0)
+    return [0, context.end(), *gaps] if context else [0, *gaps]
 
 
 def _between(text: str, starts: list[int], least_chars: int, role: str) -> list[Passage]:

@@ -41,7 +41,7 @@ _OBJECT = re.compile(
 """Documents as LangChain prints them, and its results of a web search."""
 _OBJECT_CHARS = len("Document(")
 _OBJECT_SIGNS = ("page_content=", "[snippet: ")
-_CONTEXT = re.compile(
+CONTEXT_LINE = re.compile(
     r"\n[ \t*#]{0,8}(?:context|documents|sources|passages)\*{0,2}: (?=\S)", re.IGNORECASE
 )
 _HEADING = re.compile(
@@ -76,7 +76,7 @@ def marks_of(text: str, *, is_said: bool, is_asked: bool, may_be_bracketed: bool
     that a question `is_asked` beside it.
     """
     lined = "\n" + text
-    context = _CONTEXT.search(lined, 0, _HEAD_CHARS)
+    context = CONTEXT_LINE.search(lined, 0, _HEAD_CHARS)
     if context:
         # The first label may stand in the line that says what follows.
         lined = f"{lined[: context.end() - 1]}\n{lined[context.end() :]}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from korad.optimizer.base import TOOL, Block
 from korad.optimizer.passages.passage import Passage
-from korad.optimizer.passages.relevance import terms_of
+from korad.optimizer.passages.terms import terms_of
 
 _MOST_QUESTION_CHARS = 1_500
 _END_CHARS = 4_000
@@ -69,6 +69,13 @@ _WANTS_ALL = re.compile(
     re.IGNORECASE,
 )
 """Questions that no part of the list may be missing for."""
+_ANSWER_FROM = re.compile(
+    r"\banswer(?:(?: the| my| this)?(?: following| user's)? (?:question|query))?"
+    r"(?: only| strictly| solely)?,? (?:from|using|with|based on|based only on)(?: only| just)?"
+    r" (?:these|those)\b",
+    re.IGNORECASE,
+)
+"""Says where one answer stands, not that all of it is wanted."""
 _ABOUT_JSON = re.compile(
     r"\b(?:json|schema|parse[drs]?|parsing|arrays?|regex|jq|validat\w{1,6}|python|javascript"
     r"|typescript|malformed|missing|duplicates?)\b",
@@ -105,7 +112,7 @@ def question_for(block: Block, passages: Sequence[Passage], words: str) -> str:
 
 def wants_all(block: Block, passages: Sequence[Passage], question: str, words: str) -> bool:
     """Tell whether what is asked is about the whole list, of which no part may be missing."""
-    if _WANTS_ALL.search(question):
+    if _WANTS_ALL.search(_ANSWER_FROM.sub("", question)):
         return True
     if block.role == TOOL:
         return False

@@ -7,29 +7,15 @@ the question is looked for in the folded text, which costs a memory scan per wor
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from math import log
 
 from korad.domain.value import Fact
+from korad.optimizer.passages.kin import kin_of
 from korad.optimizer.passages.passage import Passage
+from korad.optimizer.passages.terms import STOP, fold, term_of
 
-_STOP = frozenset(
-    """a about above according after again against all also am an and another any are around as ask
-    at be because been before being below between both but by can cannot could d did do does doing
-    done down during each either else ever every few find for found from further get gets get give
-    given gives got had has have having he her here hers him his how however i if in include into is
-    it its itself just k know known let like ll many may me might more most much must my name named
-    near no nor not now of off often on once one only or other our out over own per please re s same
-    say says see shall she should show since so some such t take than that the their them then there
-    these they this those through to too top under until up upon us use used uses using ve very was
-    way we were what when where whether which while who whom whose why will with within without
-    would you your answer question query document passage source context following text search
-    result results limit based provided relevant information tell explain describe write respond
-    response reply called mean means meaning come comes came go goes going went make makes made
-    happen happened""".split()  # noqa: SIM905 - a list of 200 strings would be 200 lines
-)
 _CUES = """sing sings sang sung singer singing|song sing sung vocal singer band album record
 come came release released coming|releas premier air debut
 air aired start started begin began premiere|premier began start open episode
@@ -86,11 +72,6 @@ book books novel|book novel publish
 test tests tested|test exam trial check
 change changed|chang replac alter amend"""
 """How answers say what questions ask: word of a question, beginnings of words of its answers."""
-_SUFFIXES = (  # noqa: SIM905 - a list of 33 strings would be 33 lines
-    "ations ation ments ment ities ity ances ance ences ence ists ist ings ing ions ion ably able"
-    " est ied ies ers ors ian ous ive ed es er or ly al s e y"
-).split()
-_PROPER = re.compile(r"(?<!^)\b(?:[A-Z]\w+|\w*\d\w*)")
 _NAME = re.compile(r"(?:[A-Z][\w'’-]+|\d[\w-]{2,})(?: (?:of the |of |the |de )?[A-Z][\w'’-]+)*")  # noqa: RUF001 - texts hold typographic apostrophes
 _SHAPES = (
     (frozenset({"when", "year", "date"}), re.compile(r"[12]\d\d\d(?!\d)")),
@@ -102,14 +83,13 @@ _SHAPES = (
 )
 """What an answer must hold: words of the question, look of the answer."""
 
-_PROPER_WEIGHT, _CUE_WEIGHT, _HOP_WEIGHT, _SHAPE_WEIGHT = 1.5, 0.35, 0.5, 0.7
+_CUE_WEIGHT, _KIN_WEIGHT, _HOP_WEIGHT, _SHAPE_WEIGHT = 0.35, 0.9, 0.5, 0.7
 _SATURATION, _LENGTH_SHARE = 1.2, 0.5
-_LEAST_STEM_CHARS = 4
 _LEAST_NAME_CHARS = 3
 _MOST_COUNTED = 6
 """Occurrences of a term in a passage beyond this change nothing and are not looked for."""
-_MOST_TERMS, _MOST_NAMES, _MOST_NAMED = 48, 16, 3
-_SCANNED_CHARS, _LEAST_SCANS, _LEAST_NAMES = 1_000_000, 8, 4
+_MOST_NAMES, _MOST_NAMED = 16, 3
+_SCANNED_CHARS, _LEAST_SCANS, _LEAST_NAMES = 2_000_000, 8, 4
 """How much text is read for terms, and how many are looked for in a text however long it is."""
 
 
@@ -121,18 +101,12 @@ class Scores(Fact, frozen=True):
     """Offset, term and weight of each occurrence."""
     shape: re.Pattern[str] | None
     """How an answer to the question looks."""
+    is_shared: bool
+    """Whether a passage has a word of the question, or looks as its answer must.
+
+    Else only words that may stand for the question's speak for a passage."""
 
 
-def _fold_table() -> bytes:
-    table = bytearray(b" " * 256)
-    for code in range(len(table)):
-        if chr(code).isalnum():
-            base = ord(unicodedata.normalize("NFKD", chr(code).lower())[0])
-            table[code] = base if base < len(table) else ord(" ")
-    return bytes(table)
-
-
-_FOLDED = _fold_table()
 _CUES_OF: dict[str, list[str]] = {}
 for _line in _CUES.split("\n"):
     _asked, _said = _line.split("|")
@@ -140,67 +114,50 @@ for _line in _CUES.split("\n"):
         _CUES_OF.setdefault(_word, []).extend(_said.split())
 
 
-def fold(text: str) -> str:
-    """Return `text` in lower case without accents, a space for every other sign; same length."""
-    return text.encode("latin-1", "replace").translate(_FOLDED).decode("latin-1")
-
-
-def terms_of(question: str) -> dict[str, float]:
-    """Return what to look for in folded text, with its weight; {}: nothing worth looking for."""
-    proper = {fold(word).strip() for word in _PROPER.findall(question)}
-    words = fold(question).split()
-    terms: dict[str, float] = {}
-    for word in words:
-        if word not in _STOP and len(word) > 1:
-            term = _term(word)
-            terms[term] = max(terms.get(term, 0.0), _PROPER_WEIGHT if word in proper else 1.0)
-    return dict(list(terms.items())[:_MOST_TERMS])
-
-
-def _term(word: str) -> str:
-    """Return the beginning of `word` that its other forms share, bounded as a word begins."""
-    if word[-1].isdigit() or len(word) < _LEAST_STEM_CHARS:
-        return f" {word} "
-    for suffix in _SUFFIXES:
-        if word.endswith(suffix) and len(word) - len(suffix) >= _LEAST_STEM_CHARS:
-            return f" {word[: -len(suffix)]}"
-    return f" {word}"
-
-
 def score(text: str, passages: Sequence[Passage], question: str, terms: dict[str, float]) -> Scores:
     """Return the scores of `passages` (in order, not overlapping) for a question's `terms`."""
     index = _Index(text, passages)
     scans = max(_LEAST_SCANS, _SCANNED_CHARS // len(text))
     weighty = sorted(terms, key=lambda term: (-terms[term], -len(term), term))[:scans]
-    rare = [
-        (-terms[term], len(found), term, found)
-        for term in weighty
-        if 0 < len(found := index.add(term, terms[term])) < _MOST_NAMED
-    ]
+    holders = {term: index.add(term, terms[term]) for term in weighty}
+    rest = scans - len(weighty)
     words = fold(question).split()
     cues = {f" {cue}" for word in words for cue in _CUES_OF.get(word, ())} - terms.keys()
-    cues_looked_for = sorted(cues)[: scans - len(weighty)]
-    for cue in cues_looked_for:
-        index.add(cue, _CUE_WEIGHT)
-    most_names = max(_LEAST_NAMES, scans - len(weighty) - len(cues_looked_for))
+    rest -= index.add_all(sorted(cues)[: rest // 2], _CUE_WEIGHT)
     shape = next((look for asked, look in _SHAPES if not asked.isdisjoint(words)), None)
     if shape is not None:
         for number, passage in enumerate(passages):
             if shape.search(text, passage.body, passage.end):
                 index.scores[number] += _SHAPE_WEIGHT
-    anchors = [number for *_, found in sorted(rare, key=lambda one: one[:3]) for number in found]
-    _hop(text, index, anchors, {term.strip() for term in terms}, min(most_names, _MOST_NAMES))
-    return Scores(passages=tuple(index.scores), hits=tuple(index.hits), shape=shape)
+    is_shared = any(index.scores)
+    # What no passage says in the question's words is said in others.
+    kin = {one for term, found in holders.items() if not found for one in kin_of(term)}
+    rest -= index.add_all(sorted(kin - terms.keys())[: rest // 2], _KIN_WEIGHT)
+    _hop(text, index, _rare(holders, terms), terms, max(_LEAST_NAMES, min(rest, _MOST_NAMES)))
+    return Scores(
+        passages=tuple(index.scores), hits=tuple(index.hits), shape=shape, is_shared=is_shared
+    )
+
+
+def _rare(holders: dict[str, dict[int, int]], terms: dict[str, float]) -> list[int]:
+    """Return the passages that hold the terms that few do, those of the weightiest first."""
+    rare = [
+        (-terms[term], len(found), term)
+        for term, found in holders.items()
+        if 0 < len(found) < _MOST_NAMED
+    ]
+    return [number for *_, term in sorted(rare) for number in holders[term]]
 
 
 def _hop(
-    text: str, index: _Index, anchors: Iterable[int], known: set[str], most_names: int
+    text: str, index: _Index, anchors: Iterable[int], terms: Iterable[str], most_names: int
 ) -> None:
     """Look for the names that the best passages bring up: the answer may stand under them.
 
     The passages that hold the question's rarest words come first: those that repeat its common
     ones may outnumber them.
     """
+    known = {term.strip() for term in terms}
     scores = list(index.scores)
     best = max(scores) or 1.0
     order = sorted(range(len(scores)), key=lambda number: -scores[number])
@@ -223,13 +180,13 @@ def _hop(
 
 def _name_term(name: str, known: set[str]) -> str:
     words = fold(name).split()
-    while words and words[0] in _STOP:
+    while words and words[0] in STOP:
         del words[0]
     joined = " ".join(words)
     if (
         len(joined) < _LEAST_NAME_CHARS
         or joined in known
-        or (len(words) == 1 and _term(joined).strip() in known)
+        or (len(words) == 1 and term_of(joined).strip() in known)
     ):
         return ""
     return f" {joined} "
@@ -273,6 +230,12 @@ class _Index:
             )
         self.hits += [(offset, term, worth) for offset, number in offsets if number != source]
         return counts
+
+    def add_all(self, terms: Sequence[str], weight: float) -> int:
+        """Add further terms of one weight; return how many there were."""
+        for term in terms:
+            self.add(term, weight)
+        return len(terms)
 
     def _find(self, term: str, most: int) -> tuple[list[tuple[int, int]], dict[int, int]]:
         """Return the (offset, passage) of each counted occurrence, and the counts.

@@ -1,7 +1,8 @@
 """Passage selection: of a list of retrieved passages, keep those nearest to the question.
 
 At high whole passages are left out, the farthest first; what is kept is verbatim, in order and
-under its label. At extreme the nearest sentences of the nearest passages are kept.
+under its label. At extreme the nearest sentences of the nearest passages are kept. Where no word
+tells which are near, all stay.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from korad.optimizer.passages.questions import (
     wants_all,
     words_elsewhere,
 )
-from korad.optimizer.passages.relevance import Scores, score, terms_of
+from korad.optimizer.passages.relevance import Scores, score
+from korad.optimizer.passages.terms import terms_of
 
 LEAST_CHARS = 4096
 _DROP_HIGH, _KEEP_EXTREME = 0.325, 0.33
@@ -67,7 +69,7 @@ def select_passages(block: Block) -> str:
         return text
     plain = readable(text) if is_json else without_names(text)
     scores = score(plain, passages, question, terms)
-    if not any(scores.passages):
+    if not any(scores.passages) or (not scores.is_shared and block.level < EXTREME):
         return text
     if block.level >= EXTREME:
         kept = _near_sentences(text, passages, scores, _JSON_SENTENCE if is_json else _SENTENCE)

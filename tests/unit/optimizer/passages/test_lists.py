@@ -11,6 +11,7 @@ import pytest
 
 from korad.optimizer import NO_CACHE_POLICY, Chain
 from korad.optimizer.base import EXTREME, HIGH, MARK, TOOL, USER, Block
+from korad.optimizer.passages.lists import find_passages
 from korad.optimizer.transforms.selection import SELECTION
 from korad.wire.openai import parse_chat_request
 
@@ -98,6 +99,15 @@ def test_lists_in_prompt_templates_are_chosen_from(style: str, template: str, le
     assert len(shorter) < len(text) * (0.75 if level == HIGH else 0.55)
     assert shorter.startswith(head.rstrip("-\n"))
     assert shorter.endswith(tail.lstrip("-\n "))
+
+
+def test_the_first_of_plain_paragraphs_may_stand_in_the_line_that_says_context() -> None:
+    chance = Random(9)
+    texts = [prose(chance, 14), prose(chance, 14), f"{GOLD} {prose(chance, 14)}", prose(chance, 14)]
+    text = PLAIN["beginning"].format(list="\n\n".join(texts), question=QUESTION)
+    found = find_passages(text, USER, "")
+
+    assert [text[one.start : one.end] for one in found] == texts
 
 
 @pytest.mark.parametrize("level", [HIGH, EXTREME])
