@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from korad.adapters.key_snapshot import KeysUnreachableError, Snapshot, age_text
@@ -15,6 +16,8 @@ from korad.ports import KeyStore
 
 LOOK_AGAIN_S = 0.02
 """Pause between two looks for new keys: whoever sends keys that do not exist gets no more."""
+ASKING_MAX = 64
+"""Requests that wait for a look: they count as under way, and must not turn others away."""
 _log = logging.getLogger("korad")
 
 
@@ -67,7 +70,8 @@ class KeyWatch:
 
     def look(self, digest: bytes, then: Callable[[], None]) -> bool:
         """Refresh soon, then call `then`; return False where that would not help."""
-        if self._is_away or digest in self._looked_for:
+        is_pointless = self._is_away or digest in self._looked_for
+        if is_pointless or len(self._asking) >= ASKING_MAX:
             return False
         self._asking.append((digest, then))
         if self._looking is None:
@@ -83,19 +87,23 @@ class KeyWatch:
 
     async def _apply_changes(self) -> None:
         loop = asyncio.get_running_loop()
-        for changed in await loop.run_in_executor(self._thread, self._changes):
-            self._ring.apply((changed,))
+        try:
+            changes = await loop.run_in_executor(self._thread, self._changes)
+        except Exception:
+            self._is_away = True
+            raise
         self._is_away = False
+        for changed in changes:
+            self._ring.apply((changed,))
 
     async def _look_for_those_who_ask(self) -> None:
         try:
             while self._asking:
                 # Whoever asks while this look is under way may be too late for it.
                 asking, self._asking = self._asking, []
-                try:
+                # The refresh in its own time tells of what fails.
+                with suppress(Exception):
                     await self._apply_changes()
-                except Exception:  # noqa: BLE001 - the refresh in its own time tells of it
-                    self._is_away = True
                 self._looked_for.update(digest for digest, _ in asking)
                 for _, then in asking:
                     then()

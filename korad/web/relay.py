@@ -75,9 +75,9 @@ class Relay:
     """One exchange under way between a client connection and an upstream connection."""
 
     __slots__ = (
-        "_allowance", "_body", "_body_bytes", "_chunked", "_client", "_close", "_count", "_drains",
-        "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held", "_shell", "_slot",
-        "_stage", "_stalled", "_unread", "_unread_end", "deadline",
+        "_allowance", "_asked", "_body", "_body_bytes", "_chunked", "_client", "_close", "_count",
+        "_drains", "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held", "_shell",
+        "_slot", "_stage", "_stalled", "_unread", "_unread_end", "deadline",
     )  # fmt: skip
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
@@ -92,6 +92,8 @@ class Relay:
         self._handle: Handle | None = None
         self._held = b""
         self._head_sent = False
+        self._asked: tuple[RequestHead, bytes] | None = None
+        """The request, while its key is being looked for."""
         self._failure: KoradError | None = None
         """Why the answer ends before it is complete."""
         self._folds = 0
@@ -311,10 +313,13 @@ class Relay:
         """Try again once new keys were looked for; return False where that cannot be done."""
 
         def looked() -> None:
-            if self._stage is not _SETTLED:
-                self._attempt(self._take_again, head, body)
+            asked, self._asked = self._asked, None
+            if asked is not None:
+                self._attempt(self._take_again, *asked)
 
         assert head.credential_digest is not None
+        # Not held by the one who looks: a client that leaves takes it along.
+        self._asked = (head, body)
         return self._shell.new_keys.look(head.credential_digest, looked)
 
     def _take_again(self, head: RequestHead, body: bytes) -> None:
@@ -691,6 +696,7 @@ class Relay:
     def _settle(self, outcome: Outcome, last: bytes = b"") -> None:
         """End the exchange: write down what is owed, and only then pass the last bytes on."""
         self._stage = _SETTLED
+        self._asked = None
         shell, client, exchange = self._shell, self._client, self._exchange
         now_ns = monotonic_ns()
         record = exchange.settle(outcome, now_ns)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from korad.adapters.key_watch import KeyWatch
+from korad.adapters.key_watch import ASKING_MAX, KeyWatch
 from korad.auth import KeyRing
 from korad.domain.identity import VirtualKey
 
@@ -100,6 +100,24 @@ async def test_a_key_is_looked_for_at_once_and_once_until_the_next_refresh(watch
     assert not await looked(watched, bytes([3]) * 32)
     await watched.refresh()
     assert await looked(watched, bytes([3]) * 32)
+
+
+async def test_only_some_wait_and_the_others_are_told_at_once(watch):
+    watched, _, _ = watch
+    await watched.refresh()
+    waiting = [watched.look(bytes([n]), lambda: None) for n in range(ASKING_MAX + 1)]
+
+    assert [True] * ASKING_MAX + [False] == waiting
+
+
+async def test_a_refresh_that_fails_keeps_them_from_waiting(watch):
+    watched, _, stores = watch
+    await watched.refresh()
+    stores[0].fails = True
+    with pytest.raises(OSError, match="locked"):
+        await watched.refresh()
+
+    assert not await looked(watched, b"a")
 
 
 async def test_no_one_waits_for_a_store_that_is_away(watch):

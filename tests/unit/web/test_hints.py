@@ -13,7 +13,6 @@ from korad.web.hints import hint_for
         "/chat/completions",
         "/chat/completions/",
         "/v1/v1/chat/completions",
-        "/v1/chat/completions/",
         "/v1/chat/completions/chat/completions",
         "/openai/deployments/gpt-4o/chat/completions",
         "/models",
@@ -23,6 +22,11 @@ from korad.web.hints import hint_for
 )
 def test_a_wrong_base_url_is_told_the_right_one(path):
     assert "The base URL ends with /v1," in hint_for(path)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions/", "/v1//chat/completions"])
+def test_who_is_nearly_right_is_told_the_spelling(path):
+    assert hint_for(path) == "Chat completions are at /v1/chat/completions, spelt just so."
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/responses/resp_1", "/v1/responses/"])

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from korad.wire.surrogates import without_half_pairs
+from korad.wire.surrogates import ESCAPES_MAX, without_half_pairs
 
 HIGH, LOW, PAIR = r"\ud83d", r"\uDE00", r"\uD83D\ude00"
 HALF = re.compile("[\ud800-\udfff]")
@@ -28,6 +28,10 @@ HALF = re.compile("[\ud800-\udfff]")
         (r"C:\\" + HIGH, r"C:\\\ufffd"),
         (r"\\ud83d", r"\\ud83d"),
         (r"\u00e9 \n \\u", r"\u00e9 \n \\u"),
+        (r"\\ud83d\ude00", r"\\ud83d\ufffd"),
+        (r"\\\\" + HIGH, r"\\\\\ufffd"),
+        (r"\\" * 40 + HIGH, r"\\" * 40 + HIGH),
+        (r"\u0041" * ESCAPES_MAX + HIGH, r"\u0041" * ESCAPES_MAX + HIGH),
         ("", ""),
     ],
 )
@@ -36,7 +40,9 @@ def test_halves_are_replaced(text, mended):
 
 
 @given(
-    st.lists(st.sampled_from([HIGH, LOW, PAIR, r"\n", r"\u00e9", "a", "ud83d", r"\""]), max_size=8)
+    st.lists(
+        st.sampled_from([HIGH, LOW, PAIR, r"\n", r"\u00e9", "a", "ud83d", r"\"", r"\\"]), max_size=8
+    )
 )
 def test_what_is_mended_is_what_an_encoder_would_write(pieces):
     spelled = f'"{"".join(pieces)}"'
