@@ -202,9 +202,9 @@ def budget_exceeded(entity: str | None = None, budget: Budget | None = None) -> 
         message = "A budget of this virtual key, its team or its customer is used up."
     else:
         message = (
-            f"The budget of {_named(entity)} is used up, or has less left than this request may "
-            f"cost: {format_usd(budget.limit_nano_usd)} {_PERIODS[budget.reset]}, open requests "
-            "included. A request's max_tokens bounds what it may cost."
+            f"The budget of {_named(entity)}, {format_usd(budget.limit_nano_usd)} "
+            f"{_PERIODS[budget.reset]}, is used up, or has less left than this request may cost. "
+            "Requests under way count; a request's max_tokens bounds what it may cost."
         )
     return ClientError(
         402,

@@ -187,8 +187,8 @@ class App:
 
     @property
     def has_keys(self) -> bool:
-        """Whether any virtual key exists."""
-        return len(self._ring) > 0
+        """Whether any virtual key was made; the demo's own does not count."""
+        return len(self._ring) > int(self._settings.demo)
 
     async def stop(self) -> None:
         """Stop accepting, let running exchanges finish (bounded), close everything."""

@@ -63,7 +63,7 @@ class UnknownKeyError(ClientError):
     def __init__(self) -> None:
         super().__init__(
             401,
-            "Unknown virtual key.",
+            "Unknown virtual key. One is made with: korad keys create --name NAME",
             kind="authentication_error",
             code="virtual_key_not_found",
         )

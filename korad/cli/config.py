@@ -74,12 +74,14 @@ def _check(args: argparse.Namespace) -> Shown:
         raise ConfigError([str(error)]) from None
     report = describe_settings(settings)
     text = settings_text(report)
+    starts = bool(settings.providers)
     if not args.connect:
-        return text, {"ok": True, **report}, 0
+        return text, {"ok": starts, **report}, int(not starts)
     where, fault = _connect(address)
     text += f"\nRedis: {where}{': ' if fault else ''}{fault or ''}\n"
     connection = {"redis": where, "ok": fault is None, "error": fault}
-    return text, {"ok": fault is None, "connection": connection, **report}, int(fault is not None)
+    is_well = starts and fault is None
+    return text, {"ok": is_well, "connection": connection, **report}, int(not is_well)
 
 
 def _connect(address: RedisAddress | None) -> tuple[str, str | None]:

@@ -86,7 +86,7 @@ def settings_text(report: Mapping[str, Any]) -> str:
     if report["demo"]:
         lines += ["", _DEMO_TEXT]
     if not report["providers"]:
-        lines += ["", "no provider is enabled: every request will be refused"]
+        lines += ["", "no provider is enabled: `korad serve` will not start"]
     lines += _section("providers", _provider_rows(report["providers"], demo=report["demo"]))
     lines += _section("not enabled", report["disabled"].items())
     lines += _section(

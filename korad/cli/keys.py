@@ -91,7 +91,7 @@ def _create(args: argparse.Namespace, store: VirtualKeys, settings: Settings) ->
     write(
         f"Created '{key.name}' ({key.key_id}). The key is shown this once and stored nowhere:\n\n"
         f"  {secret.reveal()}\n\n"
-        "Try it (a running server knows the key within a second):\n\n"
+        "Try it (a running server knows the key at once):\n\n"
         f"  {line}\n"
     )
 

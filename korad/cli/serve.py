@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if not settings.providers and not settings.demo:
         sys.stderr.write(
             "korad: no provider is configured: set OPENAI_API_KEY or ANTHROPIC_API_KEY, write a "
-            "korad.toml, or try korad out with --demo\n"
+            "korad.toml, or try korad out with --demo; `korad check-config` tells what each lacks\n"
         )
         return 1
     try:

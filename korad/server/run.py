@@ -142,6 +142,11 @@ def banner(settings: Settings, *, has_keys: bool) -> str:
             f"is made up, and the key {DEMO_KEY} exists. Set OPENAI_API_KEY or",
             "ANTHROPIC_API_KEY (or write a korad.toml) to serve real providers.",
         ]
+        if has_keys:
+            lines.append(
+                "WARNING: the keys made here get such answers too, and are billed for them; "
+                "KORAD_DEMO=false rules that out"
+            )
     else:
         lines.append(f"providers: {', '.join(sorted(settings.providers))}")
         if not has_keys:

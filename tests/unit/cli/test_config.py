@@ -95,11 +95,11 @@ def test_check_config_without_anything_is_the_demo(korad):
     assert "simulator.invalid" not in out
 
 
-def test_check_config_warns_when_no_provider_is_left(korad):
+def test_without_a_provider_the_configuration_will_not_do(korad):
     code, out, _ = korad("check-config", text="demo = false")
 
-    assert 0 == code
-    assert "no provider is enabled: every request will be refused" in out
+    assert 1 == code
+    assert "no provider is enabled: `korad serve` will not start" in out
 
 
 def test_check_config_as_json_holds_the_same(korad, tmp_path):

@@ -53,7 +53,7 @@ def test_create_prints_the_key_once_with_a_command_to_try_it(korad_keys, stored)
     assert stored(secret).name == "alice"
     assert f"-H 'x-bf-vk: {secret}'" in out
     assert "curl http://localhost:8084/v1/chat/completions" in out
-    assert "Try it (a running server knows the key within a second):" in out
+    assert "Try it (a running server knows the key at once):" in out
     assert secret not in korad_keys("list")[1] + korad_keys("show", "alice")[1]
 
 

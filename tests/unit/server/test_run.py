@@ -48,10 +48,13 @@ def test_without_a_key_it_says_how_to_make_one_and_shows_no_credential(settings)
 
 
 def test_a_demo_says_so(settings):
-    text = banner(replace(settings, demo=True), has_keys=True)
+    demo = replace(settings, demo=True)
+    text = banner(demo, has_keys=False)
 
     assert "DEMO" in text
     assert DEMO_KEY in text
+    assert "WARNING" not in text
+    assert "billed for them" in banner(demo, has_keys=True)
 
 
 def test_where_nothing_is_booked_it_warns(settings):
