@@ -54,6 +54,11 @@ class Generations:
         if known.get(shard) != generation:
             self._remember_generation(shard, generation)
 
+    async def renew(self, shard: int) -> bool:
+        """Rebuild the books of a shard under the name that they have; like `rebuild`."""
+        seen = await self._books.generation(shard)
+        return await self.rebuild(shard, seen=seen, known=seen)
+
     async def rebuild(self, shard: int, *, seen: str | None, known: str | None) -> bool:
         """Set a shard to what the ledger says; return False while another process does.
 

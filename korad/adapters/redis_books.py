@@ -95,16 +95,16 @@ class RedisBooks:
             if data.billed_nano_usd:
                 hour = event.time[:HOUR_CHARS]
                 billed[hour, data.key_id, data.team_id, data.customer_id] += data.billed_nano_usd
-        sums = _per_period(billed)
+        names = [keys.generation, keys.stream, keys.sequence, keys.hold, keys.held, keys.open]
         args: list[bytes | str | int] = [producer, frames[0].number, len(frames), len(holds)]
         args += [frame.payload for frame in frames]
         args += holds
-        for period, entities in sums.items():
-            args += [keep_s(period) or 0, len(entities)]
+        for hour, entities in _per_hour(billed).items():
+            periods = periods_of(hour)
+            names += [keys.sums(period) for period in periods]
+            args += [len(periods), len(entities), *(keep_s(period) or 0 for period in periods)]
             for entity, amount in entities.items():
                 args += [entity, str(amount)]
-        names = [keys.generation, keys.stream, keys.sequence, keys.hold, keys.held, keys.open]
-        names += [keys.sums(period) for period in sums]
         code, last = await self._scripts.run("take", names, args)
         return Reply(taken=Taken(min(int(code), 1)), last=int(last))
 
@@ -112,11 +112,6 @@ class RedisBooks:
         """Return the number of each producer's last event."""
         found = await self._client.execute_command("HGETALL", self._keys[shard].sequence)
         return {name.decode(): int(number) for name, number in _pairs(found)}
-
-    async def forget(self, shard: int, producers: Sequence[str]) -> None:
-        """Forget the numbers of producers that have ended and whose journals are gone."""
-        if producers:
-            await self._client.execute_command("HDEL", self._keys[shard].sequence, *producers)
 
     async def generation(self, shard: int) -> str | None:
         """Return which beginning of the books a shard is at. Raises OtherShardsError."""
@@ -197,17 +192,16 @@ class RedisBooks:
         return bool(await self._scripts.run("drop_hold", names, [hold_id, producer]))
 
 
-def _per_period(
+def _per_hour(
     billed: Mapping[tuple[str, str | None, str | None, str | None], int],
 ) -> dict[str, dict[str, int]]:
-    """Return per period and entity what (hour, key, team, customer) were billed."""
+    """Return per hour and entity what (hour, key, team, customer) were billed."""
     sums: dict[str, dict[str, int]] = {}
     for (hour, *entities), amount in billed.items():
-        for period in periods_of(hour):
-            of_period = sums.setdefault(period, {})
-            for entity in entities:
-                if entity is not None:
-                    of_period[entity] = of_period.get(entity, 0) + amount
+        of_hour = sums.setdefault(hour, {})
+        for entity in entities:
+            if entity is not None:
+                of_hour[entity] = of_hour.get(entity, 0) + amount
     return sums
 
 

@@ -239,7 +239,19 @@ class Shipper:
 
     async def _numbers(self, shard: int) -> dict[str, int]:
         await self._generations.ensure(shard)
-        return await self._books.numbers(shard)
+        numbers = await self._books.numbers(shard)
+        # The ledger had these before: it has nothing that Redis had not.
+        if any(
+            of == shard and number > numbers.get(name, 0) and self._is_gone(name)
+            for (name, of), number in self._removal.booked.items()
+        ):
+            _log.error("Redis lacks events of shard %d whose journal is gone", shard)
+            await self._generations.renew(shard)
+            numbers = await self._books.numbers(shard)
+        return numbers
+
+    def _is_gone(self, producer: str) -> bool:
+        return producer.startswith(f"{self._machine}-") and producer not in self._tails
 
     async def _recover(self, error: MissingError) -> None:
         """Ask the ledger for events that neither Redis nor the journal has."""
@@ -250,8 +262,7 @@ class Shipper:
             error.tail.block(error.shard, str(error))
             return
         try:
-            seen = await self._books.generation(error.shard)
-            if await self._generations.rebuild(error.shard, seen=seen, known=seen):
+            if await self._generations.renew(error.shard):
                 self._hand_over.asked.add(missing)
         except TRY_AGAIN as raised:
             self._outage.failed(raised)

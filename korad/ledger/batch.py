@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,9 +16,17 @@ from korad.ledger.entries import (
     day_of,
     read_row,
 )
+from korad.ledger.schema import INSERT_EVENT, marks
 
 REASON_CHARS_MAX: Final = 300
+ROWS_AT_ONCE: Final = 40
+"""Events per statement: each alone costs 1.1 us more. SQLite before 3.32 takes 999 parameters."""
+_ROW_MARKS: Final = f"({marks(1 + len(Row._fields))})"
+_INSERT_EVENTS: Final = INSERT_EVENT.replace(_ROW_MARKS, ", ".join([_ROW_MARKS] * ROWS_AT_ONCE))
 _DAY_MS: Final = 24 * 60 * 60 * 1_000
+
+Numbers = Mapping[tuple[str, int], set[int]]
+"""Per producer and shard the numbers of events."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +59,25 @@ def read_rows(entries: Sequence[StreamEntry]) -> tuple[list[Row], list[tuple[Str
         except (ValueError, OverflowError) as error:
             malformed.append((entry, str(error)))
     return rows, malformed
+
+
+def numbers_of(rows: Sequence[Row]) -> Numbers:
+    """Return the numbers of a batch's events."""
+    numbers: defaultdict[tuple[str, int], set[int]] = defaultdict(set)
+    for row in rows:
+        numbers[row.producer, row.shard].add(row.number)
+    return numbers
+
+
+def inserts(rows: Sequence[Row], first: int) -> Iterator[tuple[str, list[list[Any]]]]:
+    """Yield the statements that insert `rows`, numbered from `first` on, and their parameters."""
+    whole = len(rows) - len(rows) % ROWS_AT_ONCE
+    for sql, count, places in (
+        (_INSERT_EVENTS, ROWS_AT_ONCE, range(0, whole, ROWS_AT_ONCE)),
+        (INSERT_EVENT, 1, range(whole, len(rows))),
+    ):
+        if places:
+            yield sql, [_columns(rows[at : at + count], first + at) for at in places]
 
 
 def aside(entry: StreamEntry, reason: str, now_ms: int) -> tuple[Any, ...]:
@@ -86,3 +113,12 @@ def total(parts: Iterable[Added]) -> Added:
         whole.conflicts += part.conflicts
         whole.malformed += part.malformed
     return whole
+
+
+def _columns(rows: Sequence[Row], first: int) -> list[Any]:
+    """Return the columns of rows of `events`, one row's after the other's."""
+    columns: list[Any] = []
+    for entry, row in enumerate(rows, first):
+        columns.append(entry)
+        columns += row
+    return columns

@@ -154,7 +154,7 @@ class LedgerConsumer:
             entries = await self._streams.read(block_ms=BLOCK_MS)
             if entries:
                 await self._book(entries)
-                if not self._streams.may_have_more(entries):
+                if not self._streams.may_have_more:
                     await self._sleep(GATHER_S)
             elif not self._streams.can_block:
                 await self._sleep(POLL_S)

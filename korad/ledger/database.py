@@ -100,6 +100,8 @@ class SqliteDatabase:
         with self._errors():
             # What the stream forgets after the commit must not be lost in a power cut.
             self._db = open_sqlite(path, page_bytes=PAGE_BYTES)
+            # What undoes one statement of many rows; a file for it costs more than it saves.
+            self._db.execute("PRAGMA temp_store = MEMORY")
         if not create and not self.execute("SELECT 1 FROM sqlite_master WHERE name = 'book'"):
             self._db.close()
             raise LedgerError(f"no ledger yet: {path} is empty; `korad ledger run` fills it")

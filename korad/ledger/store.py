@@ -13,7 +13,17 @@ from hashlib import sha256
 from threading import RLock
 from typing import Final, Self
 
-from korad.ledger.batch import Added, aside, order, read_rows, rollup, total
+from korad.ledger.batch import (
+    Added,
+    Numbers,
+    aside,
+    inserts,
+    numbers_of,
+    order,
+    read_rows,
+    rollup,
+    total,
+)
 from korad.ledger.database import Database, LedgerError, LedgerUnavailableError, RowRefusedError
 from korad.ledger.entries import Row, StreamEntry, day_of
 from korad.ledger.schema import (
@@ -21,7 +31,6 @@ from korad.ledger.schema import (
     ADD_MALFORMED,
     ADD_TO_ROLLUP,
     COUNT_ALARMS,
-    INSERT_EVENT,
     READ_BOOK,
     READ_STANDING,
     SCHEMA_VERSION,
@@ -148,21 +157,11 @@ class Ledger:
         db = self.database
         with db.transaction():
             booked, head = db.execute(READ_BOOK + db.for_update)[0]
-            standing = self._standing(rows)
-            known = self.payloads(
-                [row.event_id for row in rows if row.number <= standing[row.producer, row.shard][1]]
-            )
-            new: list[Row] = []
-            conflicts: list[Row] = []
-            for row in rows:
-                payload = known.get(row.event_id)
-                if payload is None:
-                    new.append(row)
-                    known[row.event_id] = row.payload
-                elif payload != row.payload:
-                    conflicts.append(row)
+            numbers = numbers_of(rows)
+            standing = self._standing(numbers)
+            new, conflicts = self._not_booked(rows, numbers, standing)
             self._book(new, int(booked), str(head), now_ms)
-            self._advance(rows, standing)
+            self._advance(numbers, standing)
             self._keepaside(conflicts, malformed, now_ms)
             self._note_positions(entries)
         return Added(
@@ -172,14 +171,37 @@ class Ledger:
             malformed=len(malformed),
         )
 
+    def _not_booked(
+        self, rows: Sequence[Row], numbers: Numbers, standing: Standing
+    ) -> tuple[Sequence[Row], list[Row]]:
+        """Return what is to be booked, and what has the id of an event that is another."""
+        # As nearly always: all of them behind what is booked, each once.
+        if sum(map(len, numbers.values())) == len(rows) and all(
+            min(here) > standing[place][1] for place, here in numbers.items()
+        ):
+            return rows, []
+        known = self.payloads(
+            [row.event_id for row in rows if row.number <= standing[row.producer, row.shard][1]]
+        )
+        new: list[Row] = []
+        conflicts: list[Row] = []
+        for row in rows:
+            payload = known.get(row.event_id)
+            if payload is None:
+                new.append(row)
+                known[row.event_id] = row.payload
+            elif payload != row.payload:
+                conflicts.append(row)
+        return new, conflicts
+
     def _book(self, rows: Sequence[Row], booked: int, head: str, now_ms: int) -> None:
         if not rows:
             return
         db = self.database
         for row in rows:
-            head = sha256(head.encode() + row.payload.encode()).hexdigest()
-        numbered = ((booked + place, *row) for place, row in enumerate(rows, 1))
-        if db.execute_many(INSERT_EVENT, numbered) != len(rows):
+            head = sha256((head + row.payload).encode()).hexdigest()
+        inserted = sum(db.execute_many(*insert) for insert in inserts(rows, booked + 1))
+        if inserted != len(rows):
             # Only a writer that does not keep to the transactions' order could cause this.
             raise LedgerUnavailableError("another process booked the same events; trying again")
         db.execute_many(ADD_TO_ROLLUP, rollup(rows))
@@ -188,20 +210,16 @@ class Ledger:
         db.execute(SET_DAY, (day, booked + 1, len(rows), head))
         db.execute("UPDATE book SET entries = ?, head = ?", (booked + len(rows), head))
 
-    def _standing(self, rows: Iterable[Row]) -> Standing:
-        """Return where the ledger stands with each producer and shard of `rows`."""
+    def _standing(self, places: Iterable[tuple[str, int]]) -> Standing:
+        """Return where the ledger stands with each producer and shard."""
         found = {}
-        for producer, shard in sorted({(row.producer, row.shard) for row in rows}):
-            place = (producer, shard)
+        for place in sorted(places):
             ((checkpoint, last),) = self.database.execute(READ_STANDING, (*place, *place))
             found[place] = (int(checkpoint or 0), int(last or 0))
         return found
 
-    def _advance(self, rows: Iterable[Row], standing: Standing) -> None:
-        """Move each checkpoint up to where the first number is missing; all `rows` are booked."""
-        numbers: dict[tuple[str, int], set[int]] = {place: set() for place in standing}
-        for row in rows:
-            numbers[row.producer, row.shard].add(row.number)
+    def _advance(self, numbers: Numbers, standing: Standing) -> None:
+        """Move each checkpoint up to where the first number is missing; `numbers` are booked."""
         for place, (former, last) in standing.items():
             reached, here = former, numbers[place]
             while reached + 1 in here:

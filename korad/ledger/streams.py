@@ -7,7 +7,6 @@ may have been done.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
@@ -69,6 +68,8 @@ class Streams:
         # A cluster reads no two slots in one command.
         keys = [stream_key(shard) for shard in self.shards]
         self._reads = [[key] for key in keys] if isinstance(redis, RedisCluster) else [keys]
+        self.may_have_more = False
+        """Whether the last read got all that could be read at once of some stream."""
         redis.set_response_callback("XREADGROUP", _raw)  # type: ignore[arg-type]
 
     @property
@@ -126,6 +127,7 @@ class Streams:
         Nothing is to be acknowledged: what is booked is noted in the ledger, with the events.
         """
         entries: list[StreamEntry] = []
+        self.may_have_more = False
         wait = () if block_ms is None or not self.can_block else ("BLOCK", block_ms)
         for keys in self._reads:
             answer: Any = await self.redis.execute_command(
@@ -134,13 +136,9 @@ class Streams:
             )  # fmt: skip
             for key, found in _pairs(answer):
                 shard = self._shard_of[key]
-                entries += [_entry(shard, *each) for each in found]
+                entries += [_entry(shard, stream_id, fields) for stream_id, fields in found]
+                self.may_have_more |= len(found) >= self._count
         return entries
-
-    def may_have_more(self, entries: Sequence[StreamEntry]) -> bool:
-        """Return whether `entries`, as read, are all that could be read at once of some stream."""
-        found = Counter(entry.shard for entry in entries)
-        return max(found.values(), default=0) >= self._count
 
     async def groups(self, shard: int) -> list[dict[str, Any]]:
         """Return the consumer groups of a stream: name, last-delivered-id, pending."""
@@ -209,9 +207,9 @@ def _pairs(answer: Any) -> Iterable[tuple[bytes, Sequence[Any]]]:
 
 def _entry(shard: int, stream_id: bytes, fields: Sequence[bytes] | None) -> StreamEntry:
     if fields and fields[0] == FIELD:
-        return StreamEntry(shard, _text(stream_id), fields[1])
+        return StreamEntry(shard, stream_id.decode(), fields[1])
     others = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
-    return StreamEntry(shard, _text(stream_id), others.get(FIELD))
+    return StreamEntry(shard, stream_id.decode(), others.get(FIELD))
 
 
 def _raw(answer: Any, **_: Any) -> Any:

@@ -23,7 +23,14 @@ from korad.ledger.chain import faults_of
 from korad.ledger.consumer import Foreign
 from korad.ledger.database import LedgerUnavailableError
 from korad.ledger.reports import Period, lines
-from korad.ledger.streams import GROUP, ForeignStreamError, owner_key, stream_key
+from korad.ledger.streams import (
+    COUNT,
+    GROUP,
+    ForeignStreamError,
+    Streams,
+    owner_key,
+    stream_key,
+)
 from tests.support.ledger import NOON_MS, PRODUCER, an_event, apply, payloads_of, sqlite_ledger
 from tests.support.redis import redis_binary, redis_cluster, redis_server
 
@@ -303,6 +310,18 @@ async def test_the_stream_keeps_no_more_than_memory_allows(redis, ledger, monkey
     # Whole nodes of a stream are trimmed, so there may be a hundred more.
     assert 100 <= kept <= 500
     assert booked(ledger) == list(range(1, 1001))
+
+
+async def test_a_read_tells_whether_a_stream_may_have_more(redis):
+    streams = Streams(redis, 2, "l1")
+    each = COUNT // 2
+    for shard in streams.shards:
+        await streams.make_group(shard)
+    await apply(redis, *range(1, each + 2), shards=2)
+    await apply(redis, *range(1, each), shard=1, shards=2)
+    reads = [(len(await streams.read(block_ms=None)), streams.may_have_more) for _ in range(3)]
+
+    assert reads == [(2 * each - 1, True), (1, False), (0, False)]
 
 
 @pytest.mark.parametrize("fails", [False, True])

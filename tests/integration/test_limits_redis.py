@@ -119,7 +119,8 @@ def settle(client, number, hold_id, sums):
     script = client.register_script(load_script("take").text)
     keys = [TAG + name for name in ("gen", "st", "seq", "hold", "held", "open", "bal")]
     amounts = [part for pair in sums.items() for part in pair]
-    args = ["m1-w00-e1", number, 1, 1, "{}", hold_id, 0, len(sums), *amounts]
+    hashes, keep_s = 1, 0
+    args = ["m1-w00-e1", number, 1, 1, "{}", hold_id, hashes, len(sums), keep_s, *amounts]
     assert [1, number] == script(keys=keys, args=args)
 
 

@@ -19,9 +19,11 @@ from korad.adapters.redis_control import connect_control
 from korad.adapters.redis_keys import ShardKeys
 from korad.adapters.shipping import Shipper
 from korad.admission import shard_of
+from korad.billing.frames import KIND_EVENT, Frame
 from korad.billing.periods import periods_of
 from korad.domain.event import decode_event, parse_event_id
 from tests.support.books import KEY, MACHINE, STARTED_MS, begin, books_in, events_in, finish
+from tests.support.ledger import NOON_MS, an_event
 from tests.support.redis import redis_binary, redis_server
 
 __all__ = ["redis_binary", "redis_server"]
@@ -187,6 +189,51 @@ async def test_windows_that_were_taken_are_skipped_and_gaps_refused(tmp_path, re
     assert_books_balance(tmp_path, redis_server)
 
 
+async def test_a_batch_over_several_hours_adds_to_every_period_of_each(redis_server):
+    hour_ms = 3_600_000
+    moments = [NOON_MS, NOON_MS + 1, NOON_MS + hour_ms, NOON_MS + 24 * hour_ms, NOON_MS - hour_ms]
+    moments.append(NOON_MS + 31 * 24 * hour_ms)
+    payloads = [
+        an_event(n, time_ms=moment, team_id="tm_1" if n % 2 else None)
+        for n, moment in enumerate(moments, 1)
+    ]
+    frames = [
+        Frame(number=n, shard=0, kind=KIND_EVENT, payload=payload, end=0)
+        for n, payload in enumerate(payloads, 1)
+    ]
+    client = await connect_control(redis_server.address)
+    try:
+        books = RedisBooks(client, 1)
+        await books.begin(0)
+        assert (await books.take("m0123456789ab-w00-e1", 0, frames)).taken is Taken.ALL
+        ttls = {
+            period: await client.ttl(ShardKeys(0).sums(period))
+            for period in ("", "2026-11", "2026-12", "2026-11-27", "2026-11-26T11")
+        }
+    finally:
+        await client.aclose()
+
+    events, balances = in_redis(redis_server)
+    assert [decode_event(payload) for payload in payloads] == events
+    assert expected(events) == balances
+    assert {period: period == "" for period in ttls} == {p: ttl < 0 for p, ttl in ttls.items()}
+
+
+async def test_sums_of_one_hour_are_sent_once_for_all_of_its_periods():
+    sent = []
+
+    class Client:
+        async def execute_command(self, *command):
+            sent.extend(command)
+            return [1, 1]
+
+    frame = Frame(number=1, shard=0, kind=KIND_EVENT, payload=an_event(1), end=0)
+    await RedisBooks(Client(), 1).take("m0123456789ab-w00-e1", 0, [frame])
+
+    assert 1 == sent.count("vk_alice")
+    assert {ShardKeys(0).sums(period) for period in periods_of("2026-11-26T12")} <= set(sent)
+
+
 async def test_a_redis_that_went_back_in_time_is_brought_up_to_date(tmp_path, redis_server):
     write(tmp_path, 500)
     async with shipping(tmp_path, redis_server) as shipper:
@@ -203,6 +250,28 @@ async def test_a_redis_that_went_back_in_time_is_brought_up_to_date(tmp_path, re
         assert await shipper.drain(20)
 
     assert_books_balance(tmp_path, redis_server)
+
+
+async def test_a_redis_that_went_back_further_than_the_journals_is_rebuilt(tmp_path, redis_server):
+    ledger = FakeLedger()
+    write(tmp_path, 20)
+    async with shipping(tmp_path, redis_server, source=ledger, keep_s=-1e10) as shipper:
+        assert await shipper.drain(20)
+        redis_server.stop()
+        older = redis_server.copy_data(tmp_path / "older")
+        redis_server.start()
+        write(tmp_path, 30, first=1_000)
+        assert await shipper.drain(20)
+        every_event = events_in(tmp_path)
+        ledger.book(every_event)
+        await shipper._keep_house()
+        redis_server.kill()
+        redis_server.start(older)
+        write(tmp_path, 7, first=2_000)
+        assert await shipper.drain(20)
+        assert 1 == shipper.counts["rebuilds"]
+
+    assert expected(every_event + events_in(tmp_path)) == in_redis(redis_server)[1]
 
 
 async def test_an_emptied_redis_is_rebuilt_from_the_ledger(tmp_path, redis_server):

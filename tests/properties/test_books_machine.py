@@ -48,6 +48,8 @@ class Books(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
+        self.has_lost = False
+        """Whether Redis ever had less than it had taken."""
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp(prefix="korad-machine-"))
         self.redis = (
@@ -129,7 +131,8 @@ class Books(RuleBasedStateMachine):
             self._finish(None, number, 7, hold=hold)
         journal = self.folder / "journal"
         left = self.folder / "left"
-        shutil.copytree(journal, left)
+        # The journal's thread may be giving a segment in reserve its name.
+        shutil.copytree(journal, left, ignore=shutil.ignore_patterns("reserve.*"))
         self.books.shut()
         shutil.rmtree(journal)
         left.rename(journal)
@@ -149,11 +152,13 @@ class Books(RuleBasedStateMachine):
     @precondition(lambda self: self.redis.snapshots)
     @rule(which=st.integers(0, 20))
     def redis_rollback(self, which):
+        self.has_lost = True
         self.redis.roll_back(which)
 
     @rule(count=st.integers(1, 9), booked=st.booleans())
     def failover(self, count, booked):
         """Lose what Redis took last, as a change to a replica that lags does."""
+        self.has_lost = True
         self.redis.remember()
         self._write(count)
         self.ship()
@@ -163,6 +168,7 @@ class Books(RuleBasedStateMachine):
 
     @rule()
     def redis_emptied(self):
+        self.has_lost = True
         self.redis.empty()
 
     @rule(count=st.integers(1, 2))
@@ -227,6 +233,7 @@ class Books(RuleBasedStateMachine):
     def rest(self):
         """Let everything come to rest: then the sums agree."""
         self.redis.drops = 0
+        self._run(self.shipper._removal.ask())  # as housekeeping does
         assert self._run(self.shipper.drain(DRAIN_S))
         self.redis.consume(self.ledger)
         events = [decode_event(payload) for payload in payloads_of(self.ledger)]
@@ -242,7 +249,8 @@ class Books(RuleBasedStateMachine):
         total = sum(event.data.billed_nano_usd for event in events)
         assert ({"vk_1": total} if total else {}) == self.redis.balances()
         stream = self.redis.stream()
-        assert len(stream) == len(set(stream))
+        # To others than the ledger an event may come again once Redis has lost some: events.md.
+        assert self.has_lost or len(stream) == len(set(stream))
         assert [] == self.shipper.damaged
 
     def teardown(self):

@@ -1,9 +1,10 @@
 -- Take the next events of one producer: all of them, once, in order, or none.
 --
--- KEYS  generation, stream, sequence, hold, held, open, then one hash per period
+-- KEYS  generation, stream, sequence, hold, held, open, then per hour one hash per period
 -- ARGV  producer, number of the first event, how many, how many holds,
 --       the events, the ids of the holds that end,
---       then per period hash: seconds to keep it (0: for ever), how many, and (entity, amount) each
+--       then per hour: how many hashes, how many sums, the seconds to keep each hash (0: for ever),
+--       and the sums, (entity, amount) each, that all of these hashes get
 --
 -- Returns {n, last}: n taken; 0: all were taken before; -1: events before these are missing (gap);
 -- -2: some were taken before, send from last + 1; -9: Redis has been emptied.
@@ -39,14 +40,20 @@ for _ = 1, holds do
   at = at + 1
 end
 
-for key = 7, #KEYS do
-  local keep, entities = ARGV[at], tonumber(ARGV[at + 1])
-  at = at + 2
-  for _ = 1, entities do
-    redis.call('HINCRBY', KEYS[key], ARGV[at], ARGV[at + 1])
-    at = at + 2
+local key = 7
+while key <= #KEYS do
+  local hashes, sums = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local keeps = at + 2
+  local begin = keeps + hashes
+  at = begin + 2 * sums
+  for hash = 0, hashes - 1 do
+    for place = begin, at - 2, 2 do
+      redis.call('HINCRBY', KEYS[key], ARGV[place], ARGV[place + 1])
+    end
+    local keep = ARGV[keeps + hash]
+    if keep ~= '0' then redis.call('EXPIRE', KEYS[key], keep) end
+    key = key + 1
   end
-  if keep ~= '0' then redis.call('EXPIRE', KEYS[key], keep) end
 end
 
 local now = first + count - 1

@@ -111,7 +111,7 @@ def test_a_grant_is_a_hold():
         (
             [0, 1, 1, 0],
             "budget_exceeded",
-            "less left than this request may cost: $0.000001 per day",
+            "$0.000001 per day (UTC), is used up, or has less left than this request may cost",
             "budget",
         ),
         ([0, 1, 2, 0], "budget_exceeded", "$0.000005 in all", "budget"),

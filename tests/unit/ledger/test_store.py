@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from hashlib import sha256
 
 import orjson
 import pytest
 
 from korad.ledger import LedgerError
-from korad.ledger.batch import Added
+from korad.ledger.batch import ROWS_AT_ONCE, Added, inserts, read_rows
 from korad.ledger.chain import faults_of
 from korad.ledger.entries import NUMBER_MAX
 from korad.ledger.reports import Period, lines, of_request
@@ -147,6 +148,49 @@ def test_a_batch_that_the_database_refuses_is_booked_but_for_the_one_at_fault(le
     # SQLite makes of a sum that is too large a floating point number, which no column may hold.
     assert (added.booked, added.malformed) == (1, 1)
     assert [line.billed_nano_usd for line in lines(ledger, Period())] == [NUMBER_MAX]
+
+
+@pytest.mark.parametrize("count", [ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 2 * ROWS_AT_ONCE + 1])
+def test_a_batch_of_many_is_booked_as_its_events_one_by_one(ledger, tmp_path, count):
+    few = [an_entry(an_event(n, key_id=f"vk_{n}", team_id=None), n) for n in range(1, count + 1)]
+    statement = "SELECT * FROM events ORDER BY entry"
+    with sqlite_ledger(tmp_path / "one by one") as other:
+        for entry in few:
+            other.add([entry], NOON_MS)
+        expected = other.database.execute(statement)
+
+    assert ledger.add(few, NOON_MS) == Added(booked=count)
+    assert expected == ledger.database.execute(statement)
+    assert faults_of(ledger) == []
+    assert ledger.add(few, NOON_MS) == Added(duplicates=count)
+
+
+def test_one_event_that_is_refused_within_many_is_the_only_one_left_out(ledger):
+    many = [
+        an_entry(an_event(n, billed=NUMBER_MAX if n in {9, 30} else 0), n)
+        for n in range(1, ROWS_AT_ONCE + 2)
+    ]
+
+    assert ledger.add(many, NOON_MS) == Added(booked=ROWS_AT_ONCE, malformed=1)
+    assert len(payloads_of(ledger)) == ROWS_AT_ONCE
+    assert faults_of(ledger) == []
+
+
+def test_one_statement_of_many_rows_needs_no_file_to_be_undone(tmp_path):
+    in_memory = 2
+    with sqlite_ledger(tmp_path) as ledger:
+        assert ledger.database.execute("PRAGMA temp_store") == [(in_memory,)]
+
+
+def test_a_statement_has_no_more_parameters_than_any_sqlite_takes():
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        db.execute(TABLES[0])
+        rows = read_rows(entries(*range(1, ROWS_AT_ONCE + 1)))[0]
+        for sql, parameters in inserts(rows, 1):
+            db.executemany(sql, parameters)
+
+        assert db.execute("SELECT COUNT(*) FROM events").fetchone() == (ROWS_AT_ONCE,)
 
 
 def test_the_rollup_tells_the_same_as_the_events(ledger):
