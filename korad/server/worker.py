@@ -19,6 +19,7 @@ from korad.adapters.redis_url import RedisAddress
 from korad.adapters.shared_pages import SharedPages
 from korad.app import App
 from korad.config import Settings
+from korad.server.time_slice import ask_for_short_slices
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _KEPT_BYTES = 64 * 1024 * 1024
@@ -52,6 +53,7 @@ def run_worker(  # noqa: PLR0913 - the parts of a worker
     keep_freed_memory()
     settings = _within(allow_open_files(), settings)
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    ask_for_short_slices()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(
             _serve(
