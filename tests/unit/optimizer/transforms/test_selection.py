@@ -10,18 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from korad.optimizer.base import EXTREME, HIGH, MARK, TOOL, USER, Block
 from korad.optimizer.transforms.selection import SELECTION
-
-QUESTION = "Which lighthouse did Orsolya Tarnai repair?"
-GOLD = "The lighthouse of Brevik Point was repaired by Orsolya Tarnai after the storm."
-_WORDS = "harvest barley cellar quiet market river stone garden winter copper window letter".split()  # noqa: SIM905 - reads better
-
-
-def filler(chance: Random, sentences: int = 5) -> str:
-    """Return prose that has nothing to do with the question."""
-    return " ".join(
-        f"The {' '.join(chance.choices(_WORDS, k=12))} of the {chance.choice(_WORDS)}."
-        for _ in range(sentences)
-    )
+from tests.support.passages import GOLD, QUESTION, WORDS, filler
 
 
 def passages(count: int = 16, gold_at: int = 11, seed: int = 3) -> list[str]:
@@ -229,7 +218,7 @@ def test_answers_in_other_words_stay_and_the_share_wanted_is_saved(
 @pytest.mark.parametrize("level", [HIGH, EXTREME])
 def test_many_short_passages_pay_for_the_notes_too(level: int) -> None:
     chance = Random(4)
-    texts = [f"Kiln {n} of the {' '.join(chance.choices(_WORDS, k=12))}." for n in range(300)]
+    texts = [f"Kiln {n} of the {' '.join(chance.choices(WORDS, k=12))}." for n in range(300)]
     text = listed("[{n}] {text}", texts)
     block = Block(text=text, role=TOOL, level=level, question="Who fires kiln 77 of the harvest?")
     shorter = SELECTION.apply(block)

@@ -8,18 +8,7 @@ import pytest
 
 from korad.optimizer.base import EXTREME, HIGH, TOOL, USER, Block
 from korad.optimizer.transforms.selection import SELECTION
-
-QUESTION = "Which lighthouse did Orsolya Tarnai repair?"
-GOLD = "The lighthouse of Brevik Point was repaired by Orsolya Tarnai after the storm."
-_WORDS = "harvest barley cellar quiet market river stone garden winter copper window letter".split()  # noqa: SIM905 - reads better
-
-
-def filler(chance: Random, sentences: int = 5) -> str:
-    """Return prose that has nothing to do with a question."""
-    return " ".join(
-        f"The {' '.join(chance.choices(_WORDS, k=12))} of the {chance.choice(_WORDS)}."
-        for _ in range(sentences)
-    )
+from tests.support.passages import GOLD, QUESTION, WORDS, filler
 
 
 def passages(gold: str = GOLD) -> list[str]:
@@ -33,13 +22,13 @@ def listed(style: str, texts: list[str]) -> str:
     return "\n\n".join(style.format(n=n, text=text) for n, text in enumerate(texts, 1))
 
 
-IN_OTHER_WORDS = "How do they get it in the dragon?"
+IN_OTHERWORDS = "How do they get it in the dragon?"
 """It shares no word with the passages but such as "the" and "in"."""
 
 
 def told(count: int = 16) -> list[str]:
     return [
-        f"In part {n} the {_WORDS[n % 12]} is shown, and how they get it in. {filler(Random(n))}"
+        f"In part {n} the {WORDS[n % 12]} is shown, and how they get it in. {filler(Random(n))}"
         for n in range(count)
     ]
 
@@ -47,7 +36,7 @@ def told(count: int = 16) -> list[str]:
 @pytest.mark.parametrize("level", [HIGH, EXTREME])
 def test_a_list_that_shares_no_word_with_the_question_stays(level: int) -> None:
     text = listed("[{n}] {text}", told())
-    block = Block(text=text, role=TOOL, level=level, question=IN_OTHER_WORDS)
+    block = Block(text=text, role=TOOL, level=level, question=IN_OTHERWORDS)
 
     assert SELECTION.apply(block) is text
 
