@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 NAMES = ("python3", "python3.11", "python3.12", "python3.13", "python3.14")
@@ -27,8 +28,9 @@ OLDEST = (3, 11)
 KEYS = {"path", "version", "is_new_enough", "is_usual", "work_ns"}
 """What an interpreter says of itself."""
 SAMPLES = 25
-ROUNDS = 10
-"""In turn, so that a noisy moment of the machine meets all alike; the best sample counts."""
+ROUNDS = 15
+"""In turn, each compared with `python3` of the same round, and the median taken: a shared machine
+has slow and quick seconds, so the best sample of each would compare moments, not interpreters."""
 QUICKER = 0.9
 """Another than `python3` is taken where it needs less than this part of its time."""
 TIMEOUT_S = 20
@@ -130,12 +132,13 @@ def choose(found: list[dict[str, Any]]) -> tuple[str, str]:
     """Return the interpreter to take, and why where it is not the first."""
     usual = found[0]
     able = [usual, *(each for each in found[1:] if each["is_usual"])]
-    for _ in range(ROUNDS - 1 if len(able) > 1 else 0):
-        for each in able:
-            told = ask(each["called"]) or each
-            each["work_ns"] = min(each["work_ns"], told["work_ns"])
-    best = min(able, key=lambda each: int(each["work_ns"]))
-    part = best["work_ns"] / usual["work_ns"]
+    rounds = [
+        [int((ask(each["called"]) or each)["work_ns"]) for each in able]
+        for _ in range(ROUNDS if len(able) > 1 else 1)
+    ]
+    parts = [median(took[at] / took[0] for took in rounds) for at in range(len(able))]
+    part = min(parts)
+    best = able[parts.index(part)]
     if part >= QUICKER:
         return usual["called"], ""
     return best["called"], (

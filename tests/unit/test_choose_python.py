@@ -62,6 +62,22 @@ def test_a_quicker_one_is_taken_and_told(chooser, machine, tmp_path):
     assert why.startswith(f"Taking {quick} (3.13.5), 30% quicker than {first} (3.11.9)")
 
 
+def test_a_quick_moment_that_only_one_of_them_met_does_not_decide(chooser, monkeypatch):
+    slow, quick = [1_400_000] * 15, [900_000] * 15
+    slow[7] = 800_000  # the machine's pace changes for a moment
+    times = {"a": iter(slow), "b": iter(quick)}
+    monkeypatch.setattr(chooser, "ask", lambda path: {"work_ns": next(times[path])})
+    able = [
+        {"path": name, "called": name, "version": "3.11.9", "is_usual": True, "work_ns": 1}
+        for name in "ab"
+    ]
+
+    path, why = chooser.choose(able)
+
+    assert path == "b"
+    assert "36% quicker" in why
+
+
 @pytest.mark.parametrize("told", [{"is_usual": False}, {"is_new_enough": False}])
 def test_a_quick_one_that_would_not_do_is_left(chooser, machine, tmp_path, told):
     first = machine("a", "python3", ns=1_000_000)
