@@ -103,7 +103,8 @@ class Figures:
         self.final = decoder.finished
         self._deltas = decoder.deltas
         if self.needs_count:
-            self._counts_deltas = self._rooms.deltas.counts(
+            # Where it was known from the start, the text may not have been kept.
+            self._counts_deltas = self.deltas_are_tokens or self._rooms.deltas.counts(
                 self._destination.target.model, decoder, rule=self._destination.codec.streams_tokens
             )
             self._text = "" if self._counts_deltas else decoder.generated_text()

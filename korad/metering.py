@@ -54,7 +54,11 @@ class DeltaRates:
 class Generated(Protocol):
     """What came of an answer so far, as a `StreamDecoder` counts it."""
 
-    deltas: int
+    @property
+    def deltas(self) -> int:
+        """Pieces of text."""
+        ...
+
     chars: int
     spaces: int
 

@@ -137,8 +137,8 @@ class Books(Protocol):
         """
         ...
 
-    def count(self, slot: int, tokens: int) -> None:
-        """Note how many tokens are about to have been passed on, in all."""
+    def counter(self, slot: int) -> Callable[[int], None]:
+        """Return what notes how many tokens are about to have been passed on, in all."""
         ...
 
     def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:

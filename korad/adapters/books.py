@@ -95,8 +95,8 @@ class Books:
         # Only now is the former file given up; a kill before this tells the rest once more, and
         # `told` keeps what is already told from being told twice.
         self._inflight = Inflight(folder / INFLIGHT_FILE, slots=slots, epoch=self.producer.epoch)
-        # The slots' own, without a call between: one of them is made for every piece of a stream.
-        self.count = self._inflight.count
+        # The slots' own, without a call between.
+        self.counter = self._inflight.counter
         self.note_prompt = self._inflight.note_prompt
         self.note_sent = self._inflight.note_sent
         _forget_contexts_but(folder, self.producer.epoch)

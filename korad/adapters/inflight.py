@@ -22,6 +22,8 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from struct import Struct
 
@@ -113,9 +115,12 @@ class Inflight:
         page[at] = 1
         return at
 
-    def count(self, slot: int, tokens: int) -> None:
-        """Note how many tokens are about to have been passed on, in all."""
-        _pack_count(self._map, slot + _COUNT_AT, tokens)
+    def counter(self, slot: int) -> Callable[[int], None]:
+        """Return what notes how many tokens are about to have been passed on, in all.
+
+        No Python function: it is called for every piece of a stream.
+        """
+        return partial(_pack_count, self._map, slot + _COUNT_AT)
 
     def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
         """Note the counts of the prompt."""

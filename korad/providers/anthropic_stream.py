@@ -63,6 +63,9 @@ class AnthropicStream:
         "usage",
     )
 
+    deltas_with = None
+    """Every chunk is translated."""
+
     def __init__(self, request: ChatRequest, created_s: int) -> None:
         self.usage: Usage | None = None
         self.finished = False

@@ -6,6 +6,7 @@ OpenAI-to-OpenAI returns the upstream's own bytes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import field
 from typing import Protocol
 
@@ -51,14 +52,25 @@ class StreamDecoder(Protocol):
     """The upstream said that the answer is complete (`[DONE]`, `message_stop`)."""
     error: KoradError | None
     """An error the upstream sent in place of (the rest of) the answer; nothing follows it."""
-    deltas: int
-    """Pieces of generated text that came so far, empty ones apart."""
     chars: int
     """Their characters (or bytes), those already taken by `generated_text` included."""
     taken_chars: int
     """How many of these `generated_text` has taken."""
     spaces: int
     """Blanks among them: a delta of several words is several tokens."""
+
+    @property
+    def deltas(self) -> int:
+        """Pieces of generated text that came so far, empty ones apart."""
+        ...
+
+    @property
+    def deltas_with(self) -> Callable[[bytes], int] | None:
+        """Return what counts a chunk of HTTP in `deltas` if it may go on as it came, else says -1.
+
+        Such a chunk's text is not taken. None while no chunk may.
+        """
+        ...
 
     def feed(self, chunk: bytes) -> bytes:
         """Return what the client gets for `chunk`: complete `data:` events, never `[DONE]`.

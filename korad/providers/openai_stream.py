@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -10,7 +11,7 @@ from korad.domain.usage import Usage
 from korad.errors import KoradError
 from korad.providers.openai_errors import broken, error_of
 from korad.providers.openai_text import generated_pieces, unescaped
-from korad.providers.openai_usage import lenient_usage
+from korad.providers.openai_usage import decode_facts, lenient_usage, typed_usage
 from korad.providers.openai_usual import UsualEvent
 from korad.wire.sse import DONE, EventSplitter, event_data, split_events
 
@@ -27,7 +28,6 @@ class OpenAIStream:
         "_text",
         "_usual",
         "chars",
-        "deltas",
         "error",
         "finished",
         "spaces",
@@ -42,7 +42,6 @@ class OpenAIStream:
         self._strip_usage = strip_usage
         self._splitter = EventSplitter()
         self._usual = UsualEvent()
-        self.deltas = 0
         self.chars = self.taken_chars = 0
         self.spaces = 0
         self._text: list[bytes] = []
@@ -58,9 +57,21 @@ class OpenAIStream:
                     self._text.append(text)
                     self.chars += len(text)
                     self.spaces += text.count(b" ")
-                    self.deltas += 1
+                    self._usual.deltas += 1
                 return chunk
         return self._feed_unusual(chunk)
+
+    @property
+    def deltas(self) -> int:
+        """How many pieces of generated text came so far."""
+        return self._usual.deltas
+
+    @property
+    def deltas_with(self) -> Callable[[bytes], int] | None:
+        """Return what knows a usual event in its chunk of HTTP, once one has come."""
+        usual = self._usual
+        ready = usual.is_known and not self._splitter.pending and not self.finished
+        return usual.deltas_with if ready else None
 
     def _feed_unusual(self, chunk: bytes) -> bytes:
         splitter = self._splitter
@@ -105,6 +116,21 @@ class OpenAIStream:
     def _read_facts(self, data: bytes) -> bool:
         """Take usage and error out of one event; return whether the event is to be dropped."""
         try:
+            facts = decode_facts(data)
+        except msgspec.ValidationError:
+            return self._read_odd_facts(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise broken("The provider sent an event that is not valid JSON.") from None
+        if facts.error is not None:
+            return self._read_odd_facts(data)
+        if facts.usage is None:
+            return False
+        self.usage = typed_usage(facts.usage, facts.service_tier)
+        return self._strip_usage and facts.choices == []
+
+    def _read_odd_facts(self, data: bytes) -> bool:
+        """Read an event that has an error, or members of odd types."""
+        try:
             chunk = msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise broken("The provider sent an event that is not valid JSON.") from None
@@ -127,4 +153,4 @@ class OpenAIStream:
                 self._text.append(piece)
                 self.chars += len(piece)
                 self.spaces += piece.count(b" ")
-                self.deltas += 1
+                self._usual.deltas += 1

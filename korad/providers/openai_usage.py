@@ -43,6 +43,16 @@ class Answer(msgspec.Struct, gc=False):
     service_tier: str | None = None
 
 
+class StreamFacts(msgspec.Struct, gc=False):
+    """What korad reads of an event of a stream that is not text."""
+
+    usage: ReportedUsage | None = None
+    service_tier: str | None = None
+    error: msgspec.Raw | None = None
+    choices: list[msgspec.Raw] | None = None
+
+
+decode_facts = msgspec.json.Decoder(StreamFacts).decode
 # 0.7 us for an 850-byte answer, where decoding all of it costs 2.7.
 decode_answer = msgspec.json.Decoder(Answer).decode
 _NO_PROMPT_DETAILS = _PromptDetails()

@@ -6,8 +6,9 @@ exactly once how it ended. Nothing here knows what the bytes mean.
 
 from __future__ import annotations
 
-from korad.upstream.connection import Listener, UpstreamConnection
+from korad.upstream.connection import UpstreamConnection
 from korad.upstream.hot_shape import AnswerHead
-from korad.upstream.pool import Handle, Pool
+from korad.upstream.listener import ChunkBypass, Handle, Listener
+from korad.upstream.pool import Pool
 
-__all__ = ["AnswerHead", "Handle", "Listener", "Pool", "UpstreamConnection"]
+__all__ = ["AnswerHead", "ChunkBypass", "Handle", "Listener", "Pool", "UpstreamConnection"]

@@ -7,7 +7,8 @@ ambiguous framing. The listener is called once per socket read, never once per c
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
@@ -15,9 +16,10 @@ from korad.domain.upstream import Timeouts
 from korad.errors import KoradError, upstream_error
 from korad.upstream.answer_head import HeadReader
 from korad.upstream.hot_shape import HOT_STATUS_LINE, AnswerHead
+from korad.upstream.listener import ChunkBypass, Listener
 
 if TYPE_CHECKING:
-    from korad.upstream.pool import Handle, Site
+    from korad.upstream.pool import Site
 
 HEAD_BYTES_MAX = 64 * 1024
 WRITE_JOINED_BYTES_MAX = 65_536
@@ -25,69 +27,52 @@ WRITE_JOINED_BYTES_MAX = 65_536
 FIRST_FINAL_STATUS = 200
 
 
-class Listener(Protocol):
-    """Who is told about one upstream answer. `on_end` or `on_failure` comes last, once."""
-
-    def on_sent(self) -> None:
-        """Hear that the request is written; called again when a stale connection was replaced."""
-
-    def on_retry(self, handle: Handle) -> None:
-        """Hear that the connection was stale: the request goes out again, under a new handle."""
-
-    def on_answer(self, head: AnswerHead, body: bytes) -> None:
-        """Take a whole answer that came at once; stands for on_head, on_body and on_end."""
-
-    def on_head(self, head: AnswerHead) -> None:
-        """Take the final answer's head."""
-
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of the body, chunked framing removed."""
-
-    def on_end(self) -> None:
-        """Hear that the answer is complete; the connection is already somebody else's."""
-
-    def on_failure(self, error: KoradError) -> None:
-        """Hear that no (complete) answer will come."""
-
-
 class UpstreamConnection(asyncio.Protocol):
     """A connection of one site's pool."""
 
-    transport: asyncio.Transport | None = None
-    deadline = 0.0
-
-    # the exchange under way
-    _listener: Listener | None = None
-    _call: tuple[bytes, bytes] | None = None
-    _answered = False
-    _reused = False
-    _reading = True
-
-    # its answer, as far as llhttp has read it
-    _status = 0
-    _head: AnswerHead | None = None
-    _head_told = False
-    _head_bytes = 0
-    _keep_alive = False
-    _complete = False
-    _overrun = False
-    _kept = 0
-    """Pieces of the body that are the answer's own, where more followed it."""
+    __slots__ = (
+        "_answered", "_body", "_bypass", "_call", "_complete", "_deadlines", "_first_byte_s",
+        "_head", "_head_bytes", "_head_told", "_headers", "_idle_s", "_in_chunk", "_keep_alive",
+        "_kept", "_listener", "_overrun", "_parser", "_read_head", "_read_hot", "_reading",
+        "_reused", "_site", "_status", "_way", "deadline", "on_body", "on_chunk_complete",
+        "on_chunk_header", "on_header", "transport",
+    )  # fmt: skip
 
     def __init__(self, site: Site, timeouts: Timeouts, heads: HeadReader) -> None:
+        self.transport: asyncio.Transport | None = None
+        self.deadline = 0.0
         self._site = site
         self._deadlines = site.deadlines
         self._first_byte_s = timeouts.first_byte_s
         self._idle_s = timeouts.idle_s
         self._read_hot = heads.read_hot
         self._read_head = heads.read
+        # The exchange under way.
+        self._listener: Listener | None = None
+        self._call: tuple[bytes, bytes] | None = None
+        self._answered = self._reused = False
+        self._reading = True
+        # Its answer, as far as llhttp has read it.
+        self._status = self._head_bytes = 0
+        self._head: AnswerHead | None = None
+        self._head_told = self._keep_alive = self._complete = self._overrun = False
+        self._bypass: ChunkBypass | None = None
+        self._way: ChunkBypass | None = None
+        """The bypass, while llhttp stands where a chunk begins."""
+        self._kept = 0
+        """Pieces of the body that are the answer's own, where more followed it."""
         self._headers: dict[bytes, bytes] = {}
-        # llhttp calls this for every header line: a dict's own method costs no Python frame,
-        # which saves 3 us an answer. Of a repeated header the last counts; framing is llhttp's.
+        # llhttp calls this for every header line: a dict's own method costs no Python frame, which
+        # saves 3 us an answer. Of a repeated header the last counts; framing is llhttp's.
         self.on_header = self._headers.__setitem__
         self._body: list[bytes] = []
         # The same for every piece of a body: 0.3 us a chunk.
         self.on_body = self._body.append
+        # Holds something while the end of a chunk, or the first one, has not come. A chunk's end is
+        # llhttp's to know: what a body holds may look like one.
+        self._in_chunk: list[None] = [None]
+        self.on_chunk_header = partial(self._in_chunk.append, None)
+        self.on_chunk_complete = self._in_chunk.clear
         self._parser = httptools.HttpResponseParser(self)
 
     # ── what the pool and the relay ask ──────────────────────────────────────────────────────
@@ -111,6 +96,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._listener = None
             if self.transport is not None:
                 self.transport.abort()
+
+    def bypass(self, listener: Listener, way: ChunkBypass) -> None:
+        """Offer chunks of `listener`'s answer to `way` first."""
+        if self._listener is listener:
+            self._bypass = way
 
     def pause(self, listener: Listener) -> None:
         """Stop reading, because `listener`'s client does not keep up."""
@@ -140,7 +130,12 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came and tell the listener once."""
+        """Parse what came and tell the listener once, unless it may pass as it is."""
+        way = self._way
+        if way is not None and way.take(data):
+            # llhttp need not see a whole chunk: it stands where one begins, as before.
+            self.deadline = self._deadlines.now + self._idle_s
+            return
         listener = self._listener
         if listener is None:
             # Bytes nobody asked for: whatever they are, they must not become the next answer.
@@ -161,20 +156,18 @@ class UpstreamConnection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(_broken("The provider's answer is not valid HTTP."))
             return
-        if self._head_told and not self._complete:
-            # The middle of a stream: one call per read.
-            body = self._body
-            if body:
-                piece = b"".join(body)
-                body.clear()
-                listener.on_body(piece)
+        if not self._head_told or self._complete:
+            self._take_head_or_end(listener, len(data))
             return
-        if self._head is not None:
-            self._tell(listener)
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES_MAX:
-            self._fail(_broken("The head of the provider's answer is too large."))
+        # The middle of a stream: one call per read. A size line that is not whole ends otherwise:
+        # no chunk has begun, yet none can begin.
+        between_chunks = not self._in_chunk and data.endswith(b"\r\n")
+        self._way = self._bypass if between_chunks else None
+        body = self._body
+        if body:
+            piece = b"".join(body)
+            body.clear()
+            listener.on_body(piece)
 
     def eof_received(self) -> None:
         """Close: a provider that is done sending is done."""
@@ -234,6 +227,14 @@ class UpstreamConnection(asyncio.Protocol):
 
     # ── inside ───────────────────────────────────────────────────────────────────────────────
 
+    def _take_head_or_end(self, listener: Listener, read_bytes: int) -> None:
+        if self._head is not None:
+            self._tell(listener)
+            return
+        self._head_bytes += read_bytes
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._fail(_broken("The head of the provider's answer is too large."))
+
     def _tell(self, listener: Listener) -> None:
         """Tell the listener what one read brought; it may cancel at any call."""
         head, complete = self._head, self._complete
@@ -263,7 +264,9 @@ class UpstreamConnection(asyncio.Protocol):
         if self._head is not None:
             self._head = None
             self._complete = self._head_told = False
+            self._bypass = self._way = None
             self._head_bytes = 0
+            self._in_chunk[:] = (None,)
         transport = self.transport
         # An answer that came before its request was wholly written leaves the rest in the way.
         if (

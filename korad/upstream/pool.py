@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from typing import Protocol
 
 from korad.domain.exchange import UpstreamCall
 from korad.domain.upstream import Origin, Provider
 from korad.errors import KoradError, server_error, upstream_error
 from korad.ports import Deadlines
 from korad.upstream.answer_head import HeadReader
-from korad.upstream.connection import Listener, UpstreamConnection
+from korad.upstream.connection import UpstreamConnection
+from korad.upstream.listener import ChunkBypass, Handle, Listener
 from korad.upstream.tls import client_context
 
 IDLE_S_MAX = 55.0
@@ -41,19 +41,6 @@ class Pool:
             await site.close()
 
 
-class Handle(Protocol):
-    """What a listener holds of its request; it is safe to use when the answer is long over."""
-
-    def cancel(self, listener: Listener) -> None:
-        """Drop the request wherever it is; the listener hears nothing more."""
-
-    def pause(self, listener: Listener) -> None:
-        """Stop reading the answer."""
-
-    def resume(self, listener: Listener) -> None:
-        """Read the answer again."""
-
-
 class Pending:
     """The handle of a request that has no connection yet, and of what becomes of it."""
 
@@ -77,6 +64,11 @@ class Pending:
         self.head = self.body = b""
         if self.connection is not None:
             self.connection.cancel(listener)
+
+    def bypass(self, listener: Listener, way: ChunkBypass) -> None:
+        """Offer chunks of the answer to `way` first."""
+        if self.connection is not None:
+            self.connection.bypass(listener, way)
 
     def pause(self, listener: Listener) -> None:
         """Stop reading the answer."""

@@ -12,6 +12,7 @@ once, for the relay that is under way.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -23,6 +24,7 @@ from aiohttp.web_protocol import RequestHandler
 from korad.domain.exchange import RequestHead
 from korad.errors import KoradError, body_timed_out, invalid_request, server_error
 from korad.web.ahead import BODY_BYTES_MIN, Ahead
+from korad.web.error_response import error_response
 from korad.web.heads import KnownHead
 from korad.web.relay import Relay
 from korad.web.shell import Shell
@@ -168,8 +170,7 @@ class FastLane(RequestHandler):
             self._tail = data[end:]
             self._serve(head, data[head_end:end])
             return
-        self._head = head
-        self._need = length
+        self._head, self._need = head, length
         self._pieces = [data[head_end:]]
         self._have = len(data) - head_end
         if length >= BODY_BYTES_MIN:
@@ -225,6 +226,11 @@ class FastLane(RequestHandler):
         """Send bytes to the client."""
         if self.transport is not None:
             self.transport.write(data)
+
+    @property
+    def writer(self) -> Callable[[bytes], None] | None:
+        """Return what sends bytes to this client; None: it is gone."""
+        return None if self.transport is None else self.transport.write
 
     def relay_done(self, *, keep_alive: bool) -> None:
         """Take the connection back from the relay."""
@@ -284,17 +290,11 @@ class FastLane(RequestHandler):
         message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
         """Answer what aiohttp could not parse, or our own bug, in OpenAI's error shape."""
+        error: KoradError
         if status == HTTPStatus.BAD_REQUEST:
             # aiohttp's own message quotes the request's bytes; they may hold a key.
-            error: KoradError = invalid_request(
-                "The request is not valid HTTP.", code="bad_request"
-            )
+            error = invalid_request("The request is not valid HTTP.", code="bad_request")
         else:
             self.log_exception("Error handling request", exc_info=exc)
             error = server_error(500, "The server had an error.", "internal_error")
-        headers = {"Server": "korad", "x-request-id": self._shell.note_refusal(error)}
-        response = web.Response(
-            status=error.status, body=error.body(), headers=headers, content_type="application/json"
-        )
-        response.force_close()
-        return response
+        return error_response(error, self._shell, close=True)

@@ -33,6 +33,7 @@ from korad.providers.base import StreamDecoder
 from korad.response_cache import Recording
 from korad.upstream import AnswerHead, Handle
 from korad.web.allowance import Allowance
+from korad.web.bypass import Bypass
 from korad.web.shell import Shell
 from korad.wire.http1 import chunk, last_chunk
 
@@ -67,6 +68,10 @@ class Client(Protocol):
     def write(self, data: bytes) -> None:
         """Send bytes."""
 
+    @property
+    def writer(self) -> Callable[[bytes], None] | None:
+        """Return what sends bytes as `write` does, in fewer steps; None: the client is gone."""
+
     def relay_done(self, *, keep_alive: bool) -> None:
         """Take the connection back: the answer is wholly written."""
 
@@ -75,9 +80,9 @@ class Relay:
     """One exchange under way between a client connection and an upstream connection."""
 
     __slots__ = (
-        "_allowance", "_asked", "_body", "_body_bytes", "_chunked", "_client", "_close", "_count",
-        "_drains", "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held", "_shell",
-        "_slot", "_stage", "_stalled", "_unread", "_unread_end", "deadline",
+        "_allowance", "_asked", "_body", "_body_bytes", "_bypass", "_chunked", "_client", "_close",
+        "_count", "_drains", "_exchange", "_failure", "_folds", "_handle", "_head_sent", "_held",
+        "_shell", "_slot", "_stage", "_stalled", "_unread", "_unread_end", "deadline",
     )  # fmt: skip
 
     def __init__(self, shell: Shell, client: Client, *, keep_alive: bool, chunked: bool) -> None:
@@ -108,7 +113,10 @@ class Relay:
         """Behind them, the answer's end."""
         self._slot: int | None = None
         """Where the books note what is under way, from before the upstream call to the event."""
-        self._count = shell.books.count
+        self._count: Callable[[int], None] | None = None
+        """Notes there how many tokens of a stream are about to have been passed on, in all."""
+        self._bypass: Bypass | None = None
+        """For chunks of a stream that may go on as they come, with no look at their text."""
         self._drains = False
         """Whether the answer is read to its end for a client that has left."""
         self.deadline = 0.0
@@ -128,6 +136,7 @@ class Relay:
     def client_gone(self) -> None:
         """Cancel the upstream, or read on if its provider wants that; it is billed either way."""
         self._client = None
+        self._close_bypass()
         if self._stage is _SETTLED or self._begin_drain():
             return
         if self._exchange.destination is None:
@@ -241,12 +250,14 @@ class Relay:
             self._bug()
             return
         exchange = self._exchange
-        if self._slot is not None:
+        if self._bypass is not None:
+            self._bypass.open(decoder.deltas_with)
+        if self._count is not None:
             allowance = self._allowance
             figures = exchange.figures
             tokens = decoder.deltas if figures.deltas_are_tokens else figures.tokens_so_far(decoder)
             # Before it is passed on: a kill in between must not forget what the client got.
-            self._count(self._slot, tokens)
+            self._count(tokens)
             if allowance is not None and not self._affords(allowance, tokens, events):
                 return
         if exchange.recording is not None:
@@ -254,10 +265,7 @@ class Relay:
         if decoder.finished or decoder.error is not None:
             self._end_stream(events)
         elif events:
-            if self._head_sent and self._chunked and self._client is not None:
-                self._client.write(b"%x\r\n%b\r\n" % (len(events), events))
-            else:
-                self._send(events)
+            self._send(events)
             if decoder.chars - decoder.taken_chars > FOLD_BYTES:
                 self._fold_text(decoder)
 
@@ -457,6 +465,8 @@ class Relay:
             stream=exchange.wants_stream,
             hold=hold,
         )
+        if exchange.wants_stream:
+            self._count = self._shell.books.counter(self._slot)
 
     def _begin_drain(self) -> bool:
         """Read the answer to its end for nobody, if the provider wants that and few others are."""
@@ -531,6 +541,27 @@ class Relay:
         events, self._held = self._held + events, b""
         head = self._stream_head()
         client.write(head + (chunk(events) if self._chunked else events) if events else head)
+        self._make_bypass(client)
+
+    def _make_bypass(self, client: Client) -> None:
+        """Let chunks go on as they come, if that is how the client is to have them."""
+        exchange, count, handle = self._exchange, self._count, self._handle
+        writer = client.writer
+        if (
+            self._chunked
+            and exchange.figures.deltas_are_tokens
+            and self._allowance is None
+            and exchange.recording is None
+            and count is not None
+            and handle is not None
+            and writer is not None
+        ):
+            self._bypass = Bypass(count, writer)
+            handle.bypass(self, self._bypass)
+
+    def _close_bypass(self) -> None:
+        if self._bypass is not None:
+            self._bypass.close()
 
     def _cut_short(self, events: bytes) -> None:
         """End a stream for which the budget has no more: what came is passed on, and billed."""
@@ -620,6 +651,7 @@ class Relay:
         """Count what must be counted, then write the end and settle."""
         if self._stage is not _OPEN:
             return
+        self._close_bypass()
         exchange = self._exchange
         if outcome is Outcome.CLIENT_ABORTED and exchange.decoder is not None:
             exchange.end_stream(monotonic_ns())
@@ -697,6 +729,7 @@ class Relay:
         """End the exchange: write down what is owed, and only then pass the last bytes on."""
         self._stage = _SETTLED
         self._asked = None
+        self._close_bypass()
         shell, client, exchange = self._shell, self._client, self._exchange
         now_ns = monotonic_ns()
         record = exchange.settle(outcome, now_ns)

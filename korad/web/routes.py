@@ -12,6 +12,7 @@ from korad.errors import ClientError, KoradError, server_error
 from korad.web.chat_completions import chat_completions, expect_continue
 from korad.web.control import ControlPlane
 from korad.web.cross_origin import mark_answers, preflights
+from korad.web.error_response import error_response
 from korad.web.fast_lane import FastLane
 from korad.web.hints import hint_for
 from korad.web.shell import Shell
@@ -50,7 +51,7 @@ def _expect(shell: Shell) -> Callable[[web.Request], Awaitable[web.StreamRespons
         try:
             await check(request)
         except KoradError as error:
-            return _error_response(error, shell, close=True)
+            return error_response(error, shell, close=True)
         return None
 
     return handle
@@ -70,9 +71,10 @@ def _openai_errors(shell: Shell) -> Middleware:
             _check_head(request, shell)
             return await handler(request)
         except KoradError as error:
-            return _error_response(error, shell, close=not request.content.at_eof())
+            # What is left of the body must not be read as the next request.
+            return error_response(error, shell, close=not request.content.at_eof())
         except web.HTTPException as raised:
-            return _error_response(
+            return error_response(
                 _of_aiohttp(raised, request), shell, close=not request.content.at_eof()
             )
         finally:
@@ -92,17 +94,6 @@ def _check_head(request: web.Request, shell: Shell) -> None:
             kind="invalid_request_error",
             code="request_header_fields_too_large",
         )
-
-
-def _error_response(error: KoradError, shell: Shell, *, close: bool) -> web.Response:
-    response = web.Response(status=error.status, body=error.body(), content_type="application/json")
-    for name, text in error.headers:
-        response.headers[name] = text
-    response.headers["x-request-id"] = shell.note_refusal(error)
-    if close:
-        # What is left of the body must not be read as the next request.
-        response.force_close()
-    return response
 
 
 def _of_aiohttp(raised: web.HTTPException, request: web.Request) -> KoradError:

@@ -94,6 +94,19 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def _size_line(chunk_bytes: int) -> bytes:
+    """Return how a chunk of so many bytes begins, its framing among them."""
+    for digits in (1, 2, 3):
+        size = chunk_bytes - digits - 4
+        if size > 0 and len(b"%x" % size) == digits:
+            return b"%x\r\n" % size
+    return b"no chunk is as long"
+
+
+SIZE_LINES = tuple(map(_size_line, range(4_096)))
+"""The first line of what `chunk` returns, by its length."""
+
+
 def last_chunk(trailers: bytes = b"") -> bytes:
     """Return the end of a chunked body; `trailers` are whole header lines."""
     return b"0\r\n%b\r\n" % trailers

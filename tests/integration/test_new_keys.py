@@ -99,12 +99,13 @@ async def test_a_client_that_leaves_meanwhile_is_done_with(tmp_path, monkeypatch
     async with running_proxy(tmp_path) as proxy:
         monkeypatch.setattr(SqliteKeyStore, "version", slow_version)
         make(proxy)
-        async with RawConnection(proxy.port) as connection:
-            connection.send(request(chat(), key=NEW))
-            while not proxy.app._shell.inflight:  # noqa: ASYNC110 - a number has no event
+        async with asyncio.timeout(5):
+            async with RawConnection(proxy.port) as connection:
+                connection.send(request(chat(), key=NEW))
+                while not proxy.app._shell.inflight:  # noqa: ASYNC110 - a number has no event
+                    await asyncio.sleep(0.001)
+            while proxy.app._shell.inflight:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
-        while proxy.app._shell.inflight:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
         looked.set()
 
         assert 200 == (await ask(proxy.port, request(chat(), key=NEW))).status

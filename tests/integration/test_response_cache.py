@@ -360,6 +360,8 @@ def held_up(proxy, **members):
 
 
 class Nobody:
+    writer = None
+
     def write(self, data):
         pass
 

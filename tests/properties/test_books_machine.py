@@ -96,7 +96,7 @@ class Books(RuleBasedStateMachine):
     def chunk(self, which, deltas):
         number = sorted(self.slots)[which % len(self.slots)]
         slot, before, hold = self.slots[number]
-        self.books.count(slot, before + deltas)
+        self.books.counter(slot)(before + deltas)
         self.slots[number] = (slot, before + deltas, hold)
 
     @precondition(lambda self: self.slots)

@@ -29,10 +29,11 @@ from korad.providers.openai import OpenAIDialect
 from korad.response_cache import KEY_BYTES
 from korad.rooms import Rooms
 from korad.routing import Router
-from korad.upstream import AnswerHead, Handle, Listener
+from korad.upstream import AnswerHead, ChunkBypass, Handle, Listener
 from korad.web.heads import HeadReader
 from korad.web.relay import Relay
 from korad.web.shell import Shell
+from korad.wire.http1 import chunk
 from korad.wire.known_bodies import KnownBodies
 
 PEPPER = b"p" * 32
@@ -73,6 +74,12 @@ PIECES = st.sampled_from(
         b"\xff\xfe",
     ]
 )
+
+
+USUAL = [
+    b'data: {"choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n' % text
+    for text in (b"Hi", b"", b"\\n", b"long " * 1_000)
+]
 
 
 def provider(name: str, dialect: Dialect) -> Provider:
@@ -137,6 +144,8 @@ class World(RuleBasedStateMachine):
         super().__init__()
         self.records: list[ExchangeRecord] = []
         self.refusal: str | None = None
+        self.way: ChunkBypass | None = None
+        self.passed: list[bytes] = []
         self.is_full = False
         self.listener: Listener | None = None
         self.phase = "before"
@@ -193,9 +202,12 @@ class World(RuleBasedStateMachine):
         self.slots.add(self.opened)
         return self.opened
 
-    def count(self, slot: int, tokens: int) -> None:
-        assert slot in self.slots
-        assert tokens >= 0
+    def counter(self, slot: int) -> Callable[[int], None]:
+        def count(tokens: int) -> None:
+            assert slot in self.slots
+            assert tokens >= 0
+
+        return count
 
     def note_prompt(self, slot: int, sent_tokens: int, original_tokens: int) -> None:
         assert slot in self.slots
@@ -234,9 +246,17 @@ class World(RuleBasedStateMachine):
         assert data
         self.written += data
 
+    @property
+    def writer(self) -> Callable[[bytes], None]:
+        return self.write
+
     def relay_done(self, *, keep_alive: bool) -> None:
         assert self.done is None
         self.done = keep_alive
+
+    def bypass(self, listener: Listener, way: ChunkBypass) -> None:
+        assert listener is self.listener
+        self.way = way
 
     def send(self, call: UpstreamCall, listener: Listener) -> Handle:
         if self.is_full:
@@ -282,6 +302,7 @@ class World(RuleBasedStateMachine):
         chunked=st.booleans(),
         leaving=st.frozensets(st.sampled_from(["client", "provider"])),
         cache=st.sampled_from(["off"] * 4 + ["hit", "late hit", "miss", "miss", "late miss"]),
+        streams_tokens=st.sampled_from([None, True, True, False]),
     )
     def a_request_comes(
         self,
@@ -293,7 +314,11 @@ class World(RuleBasedStateMachine):
         chunked: bool,
         leaving: frozenset[str],
         cache: str,
+        streams_tokens: bool | None,
     ) -> None:
+        if streams_tokens is not None:
+            usage = Usage(prompt_tokens=1, completion_tokens=10 if streams_tokens else 20)
+            self.shell.rooms.deltas.learn("gpt", 10, usage)
         self.refusal = refusal
         self.is_full = refusal == "full"
         self.leaving = leaving
@@ -343,6 +368,14 @@ class World(RuleBasedStateMachine):
     @rule(pieces=st.lists(PIECES, min_size=1, max_size=2))
     def a_piece_comes(self, pieces: list[bytes]) -> None:
         self.listener.on_body(b"".join(pieces))
+
+    @precondition(lambda self: self.phase == "answering")
+    @rule(event=st.sampled_from(USUAL))
+    def a_chunk_comes(self, event: bytes) -> None:
+        if self.way is not None and self.way.take(chunk(event)):
+            self.passed.append(event)
+        else:
+            self.listener.on_body(event)
 
     @precondition(lambda self: self.phase == "answering")
     @rule(is_anthropic=st.booleans())
@@ -407,6 +440,12 @@ class World(RuleBasedStateMachine):
             assert self.done is None
         elif hasattr(self, "relay"):
             assert (self.done is not None) == (len(self.records) == 1)
+
+    @invariant()
+    def what_passed_by_was_passed_on_before_the_end(self) -> None:
+        if self.passed:
+            assert chunk(self.passed[-1]) in self.written
+            assert self.cache == "off"
 
     @invariant()
     def what_is_stored_never_calls_the_provider(self) -> None:

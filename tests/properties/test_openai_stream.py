@@ -130,3 +130,40 @@ def test_no_bytes_raise_anything_but_the_promised_error(data: bytes, prefix: byt
     passed = outcome([prefix + data + b"\n\n"], strip_usage=True)[0]
 
     assert passed in prefix + data + b"\n\n"
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.floats(-1, 1), st.text(max_size=2), st.integers(-1, 10**9 + 1)
+)
+DETAILS = st.dictionaries(st.sampled_from(["cached_tokens", "audio_tokens", "x"]), ODD) | ODD
+ODD_USAGE = st.fixed_dictionaries(
+    {},
+    optional={
+        "prompt_tokens": ODD,
+        "completion_tokens": ODD,
+        "prompt_cache_hit_tokens": ODD,
+        "prompt_tokens_details": DETAILS,
+        "completion_tokens_details": DETAILS,
+    },
+)
+
+
+@given(
+    event=st.fixed_dictionaries(
+        {},
+        optional={
+            "usage": ODD_USAGE | REPORT | ODD,
+            "service_tier": ODD,
+            "error": ODD | st.just({"message": "x"}),
+            "choices": st.sampled_from([[], [{}], None, "x"]),
+        },
+    ),
+    strip_usage=st.booleans(),
+)
+def test_an_event_read_by_types_says_what_it_says_read_leniently(event, strip_usage):
+    by_types, leniently = (OpenAIStream(strip_usage=strip_usage) for _ in range(2))
+    data = orjson.dumps(event)
+
+    assert by_types._read_facts(data) == leniently._read_odd_facts(data)
+    assert by_types.usage == leniently.usage
+    assert str(by_types.error) == str(leniently.error)

@@ -77,7 +77,8 @@ def slot_count() -> Iterator[Work]:
         books = books_in(Path(folder))
         at = begin(books, 1)
         try:
-            yield Work(lambda: books.count(at, 7), lambda found: found is None)
+            note = books.counter(at)
+            yield Work(lambda: note(7), lambda found: found is None)
         finally:
             books.shut()
 

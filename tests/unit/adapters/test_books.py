@@ -107,7 +107,7 @@ def test_what_was_under_way_at_a_kill_is_told_once_with_what_was_counted(tmp_pat
         stream = begin(books, 2, client_request_id='mine "2"')
         books.note_sent(stream, sent=True)
         books.note_prompt(stream, 20, 30)
-        books.count(stream, 7)
+        books.counter(stream)(7)
         whole = begin(books, 3, stream=False, hold=True)
         books.note_sent(whole, sent=True)
         begin(books, 4)

@@ -7,6 +7,7 @@ import pytest
 from korad.providers import openai_usual
 from korad.providers.openai_stream import OpenAIStream
 from korad.providers.openai_usual import UsualEvent
+from korad.wire.http1 import chunk
 
 
 def event(text: str, rest: str = "") -> bytes:
@@ -58,6 +59,57 @@ def test_nothing_is_usual_before_an_event_with_one_text():
     assert UsualEvent().text_in(event("a")) is None
     assert learned(b"data: {}\n\n").text_in(b"data: {}\n\n") is None
     assert learned(event("a") + event("b")).text_in(event("a")) is None
+
+
+@pytest.mark.parametrize(("text", "deltas"), [("b", 1), ("", 0), ("two words", 1), ("\\n", 1)])
+@pytest.mark.parametrize("rest", ["", ',"obfuscation":"xYz"'])
+def test_a_usual_event_is_counted_in_its_chunk(text, deltas, rest):
+    usual = learned(event("a", rest))
+
+    assert deltas == usual.deltas_with(chunk(event(text, rest)))
+    assert deltas == usual.deltas
+
+
+def test_padding_may_differ_in_a_chunk():
+    usual = learned(event("a", ',"obfuscation":"xYz"'))
+
+    assert usual.deltas_with(chunk(event("bc", ',"obfuscation":"Q"'))) == 1
+    assert usual.deltas_with(chunk(event("bc", ',"obfuscation":"Q","usage":{}'))) == -1
+    assert usual.deltas_with(chunk(event("bc"))) == -1
+
+
+USUAL_CHUNK = chunk(event("b"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b"",
+        event("b"),
+        USUAL_CHUNK[:-1],
+        USUAL_CHUNK + b"\r\n",
+        USUAL_CHUNK + USUAL_CHUNK,
+        b"0" + USUAL_CHUNK,
+        USUAL_CHUNK.replace(b"\r\n", b";x=1\r\n", 1),
+        USUAL_CHUNK.replace(b"\r\n", b"\n", 1),
+        b"%X\r\n%b\r\n" % (len(event("b" * 330)), event("b" * 330)),
+        chunk(event("b") + event("c")),
+        chunk(event("b") + b"data: [DONE]\n\n"),
+        chunk(event("b", ',"usage":{"prompt_tokens":1}')),
+        chunk(event('b","refusal":"c')),
+        chunk(event("b\n\ndata: [DONE]\n\n")),
+        chunk(event("b\\")),
+        chunk(event("b").replace(b'"c"', b'"d"')),
+        chunk(event("b" * 5_000)),
+        chunk(b"data: [DONE]\n\n"),
+        b"0\r\n\r\n",
+    ],
+)
+def test_anything_else_is_not_counted_in_its_chunk(other):
+    usual = learned(event("a"))
+
+    assert usual.deltas_with(other) == -1
+    assert usual.deltas == 0
 
 
 def test_learning_ends():

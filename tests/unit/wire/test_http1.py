@@ -7,6 +7,7 @@ import pytest
 from korad.errors import ClientError, server_error
 from korad.wire.http1 import (
     HOT_REQUEST_LINE,
+    SIZE_LINES,
     chunk,
     error_answer,
     header_lines,
@@ -207,3 +208,11 @@ def test_a_request_to_upgrade_is_left_to_the_full_parser():
     )
 
     assert parse_hot_head(asked) is None
+
+
+def test_size_lines_are_those_of_chunks():
+    chunks = {len(made): made for made in (chunk(b"x" * size) for size in range(1, 5_000))}
+
+    for length, line in enumerate(SIZE_LINES):
+        assert line.endswith(b"\r\n") == (length in chunks)
+        assert length not in chunks or chunks[length].startswith(line)
