@@ -18,7 +18,8 @@ USER korad
 WORKDIR /var/lib/korad
 VOLUME /var/lib/korad
 EXPOSE 8084
-# The slim image has no curl; a proxy in the environment is not for this address.
+# The slim image has no curl; a proxy in the environment is not for this address. The port may be named
+# in korad.toml, in the environment or on the command line: the server tells which it has.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-c", \
-  "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open('http://127.0.0.1:' + os.environ.get('KORAD_PORT', '8084') + '/livez', timeout=2)"]
+  "import json, os, urllib.request as u; port = json.load(open(os.environ['KORAD_STATE_DIR'] + '/listening.json'))['port']; u.build_opener(u.ProxyHandler({})).open(f'http://127.0.0.1:{port}/livez', timeout=2)"]
 CMD ["korad", "serve", "--host", "0.0.0.0"]

@@ -36,6 +36,15 @@ _PERIODS = {
     Reset.LAST_7D: "in any 7 days",
     Reset.LAST_30D: "in any 30 days",
 }
+_RENEWALS = {
+    Reset.NEVER: "It does not begin anew.",
+    Reset.DAY: "It begins anew at 00:00 UTC.",
+    Reset.WEEK: "It begins anew on Monday at 00:00 UTC.",
+    Reset.MONTH: "It begins anew on the first of next month at 00:00 UTC.",
+    Reset.LAST_24H: "What was spent leaves it hour by hour.",
+    Reset.LAST_7D: "What was spent leaves it day by day, at 00:00 UTC.",
+    Reset.LAST_30D: "What was spent leaves it day by day, at 00:00 UTC.",
+}
 
 
 # ── where and when ───────────────────────────────────────────────────────────────────────────
@@ -204,6 +213,7 @@ def budget_exceeded(entity: str | None = None, budget: Budget | None = None) -> 
         message = (
             f"The budget of {_named(entity)}, {format_usd(budget.limit_nano_usd)} "
             f"{_PERIODS[budget.reset]}, is used up, or has less left than this request may cost. "
+            f"{_RENEWALS[budget.reset]} "
             "Requests under way count; a request's max_tokens bounds what it may cost."
         )
     return ClientError(

@@ -9,11 +9,10 @@ import argparse
 import asyncio
 from typing import Any
 
-from korad.cli.books import redis_of, run_books
+from korad.cli.books import ledger_to_read, redis_of, run_books
 from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.cli.output import table, write, write_json
 from korad.config import Settings
-from korad.ledger import open_ledger
 from korad.ledger.amounts import exact_usd
 from korad.ledger.audit import Audit
 from korad.ledger.audit_report import Account, AuditReport, Tally
@@ -59,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _make(settings: Settings, wait_s: float) -> AuditReport:
-    with open_ledger(settings) as ledger:
+    with ledger_to_read(settings) as ledger:
         async with redis_of(settings) as redis:
             journals = Journals(settings.state_dir / JOURNAL_FOLDER)
             return await Audit(ledger, redis, settings.redis.shards, journals).make(wait_s)

@@ -18,8 +18,10 @@ from korad.adapters.key_stores import open_keys
 from korad.adapters.pepper import PepperError
 from korad.adapters.redis_control import ControlClient, connect_control
 from korad.adapters.redis_url import RedisAddress, parse_redis_url
+from korad.cli.state_folder import has_keys, require_state_folder
 from korad.config import Settings
 from korad.domain.limits import GroupKind
+from korad.ledger import Ledger, open_ledger
 from korad.ledger.database import LedgerError
 from korad.ledger.reports import Period
 
@@ -77,12 +79,23 @@ def read_moment_ms(text: str) -> int:
     return int(moment.timestamp()) * 1_000 + moment.microsecond // 1_000
 
 
+def ledger_to_read(settings: Settings) -> Ledger:
+    """Open the ledger, which must be there.
+
+    Raises LedgerError, and ArgumentTypeError where not even its folder is there.
+    """
+    if settings.ledger.url is None:
+        require_state_folder(settings)
+    return open_ledger(settings)
+
+
 def key_id_of(settings: Settings, reference: str) -> str:
     """Return the id of a key by id or name; an id that the store does not know stays itself."""
-    with open_keys(settings) as store:
-        key = store.get(reference)
-    if key is not None:
-        return key.key_id
+    if has_keys(settings):
+        with open_keys(settings) as store:
+            key = store.get(reference)
+        if key is not None:
+            return key.key_id
     if reference.startswith("vk_"):
         return reference
     raise LedgerError(f"no key has the id or name '{reference}'; see: korad keys list")
@@ -91,7 +104,7 @@ def key_id_of(settings: Settings, reference: str) -> str:
 def names_of(settings: Settings, ids: Iterable[str]) -> Mapping[str, str]:
     """Return the names of keys, teams and customers by id; none where the store cannot be asked."""
     wanted = {each for each in ids if each}
-    if not wanted:
+    if not wanted or not has_keys(settings):
         return {}
     try:
         with open_keys(settings) as store:

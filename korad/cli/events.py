@@ -8,9 +8,11 @@ import re
 import sys
 from typing import Any, Final
 
+from korad.adapters.embedded_redis_files import EmbeddedRedisError, locate
 from korad.adapters.redis_control import ControlClient
 from korad.cli.books import redis_of, run_books
 from korad.cli.options import Subparsers, add_config_options, settings_from
+from korad.cli.state_folder import require_state_folder
 from korad.config import Settings
 from korad.domain.event import parse_event_id
 from korad.ledger.audit_sources import stream_entries
@@ -49,7 +51,19 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print events and return the exit code."""
     settings = settings_from(args)
-    return run_books("events", lambda: asyncio.run(_tail(settings, args)))
+
+    def tail() -> int:
+        # `redis_of` starts korad's own server, which a verb that reads must not do the first time.
+        if settings.redis.url is None:
+            require_state_folder(settings)
+            if not locate(settings.state_dir).folder.exists():
+                raise EmbeddedRedisError(
+                    f"no events yet: no Redis has run in {settings.state_dir}; `korad serve` "
+                    "starts it"
+                )
+        return asyncio.run(_tail(settings, args))
+
+    return run_books("events", tail)
 
 
 async def _tail(settings: Settings, args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 from korad.cli.books import (
     add_period_options,
     key_id_of,
+    ledger_to_read,
     names_of,
     period_of,
     run_books,
@@ -16,7 +17,7 @@ from korad.cli.books import (
 )
 from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.config import Settings
-from korad.ledger import Ledger, open_ledger
+from korad.ledger import Ledger
 from korad.ledger.entries import Row
 from korad.ledger.focus import COLUMNS, focus_rows
 from korad.ledger.reports import Period, lines, payloads, rows
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     def export() -> int:
         period = period_of(args)
-        with open_ledger(settings) as ledger:
+        with ledger_to_read(settings) as ledger:
             key_id = None if args.key is None else key_id_of(settings, args.key)
             if args.format == "focus":
                 _focus(settings, ledger, period, key_id)
@@ -65,6 +66,7 @@ def _focus(settings: Settings, ledger: Ledger, period: Period, key_id: str | Non
     if not period.of_whole_days:
         raise argparse.ArgumentTypeError("FOCUS rows are of whole days: give dates without a time")
     found = lines(ledger, period, key_id)
-    names = names_of(settings, [line.key_id for line in found]) if found else {}
-    charges = (row for line in found for row in focus_rows(line, names.get(line.key_id, "")))
+    parties = [each for line in found for each in (line.key_id, line.team_id, line.customer_id)]
+    names = names_of(settings, parties)
+    charges = (row for line in found for row in focus_rows(line, names))
     write_csv(COLUMNS, ([row[name] for name in COLUMNS] for row in charges))

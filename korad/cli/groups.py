@@ -62,7 +62,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb that `args` name and return the exit code."""
-    return run_verb(args, args.groups_run, _noun(args.kind))
+    verb = args.groups_run
+    return run_verb(args, verb, _noun(args.kind), begins=verb is _create, lists=verb is _list)
 
 
 def _create(args: argparse.Namespace, store: VirtualKeys, _settings: Settings) -> None:

@@ -8,14 +8,14 @@ from dataclasses import asdict
 from html import escape
 from typing import Final
 
-from korad.cli.books import key_id_of, names_of, run_books, write_csv
+from korad.cli.books import key_id_of, ledger_to_read, names_of, run_books, write_csv
 from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.cli.output import table, write, write_json
-from korad.ledger import open_ledger
+from korad.config.demo import DEMO_USD_PER_MTOK
 from korad.ledger.amounts import cents_usd, exact_usd
 from korad.ledger.invoice import Invoice, InvoiceLine, invoice_of, is_month
 
-_HEAD: Final = ("REQUESTS", "INPUT", "OUTPUT", "USD")
+_HEAD: Final = ("REQUESTS", "INPUT TOKENS", "OUTPUT TOKENS", "USD")
 _STYLE: Final = (
     "body{font:14px sans-serif;margin:2em}table{border-collapse:collapse;margin:1em 0}"
     "td,th{padding:.2em .8em;text-align:right;border-bottom:1px solid #ccc}"
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(args)
 
     def make() -> int:
-        with open_ledger(settings) as ledger:
+        with ledger_to_read(settings) as ledger:
             key_id = key_id_of(settings, args.key)
             invoice = invoice_of(ledger, key_id, args.month)
         name = names_of(settings, [key_id]).get(key_id, "")
@@ -59,16 +59,30 @@ def closing_lines(invoice: Invoice) -> list[tuple[str, str]]:
     ]
 
 
+def demo_note(invoice: Invoice) -> str:
+    """Return what is to be known of an invoice with requests of demo mode."""
+    return (
+        f"WARNING: of the sum, {exact_usd(invoice.demo_billed_nano_usd)} USD are at the demo's "
+        f"price of ${DEMO_USD_PER_MTOK} per million tokens (requests: {invoice.demo_events}): demo "
+        "mode made these answers up, unless a price of yours is the same."
+    )
+
+
 def _text(invoice: Invoice, name: str) -> None:
     write(f"Invoice {invoice.month}: {name or invoice.key_id} ({invoice.key_id})\n\n")
     if not invoice.models:
         write("No requests in this month.\n\n")
     for head, found in (("MODEL", invoice.models), ("DAY", invoice.days)):
         if found:
-            write(table([(head, *_HEAD), *[_cells(line) for line in found]]) + "\n")
-    width = max(len(label) for label, _ in closing_lines(invoice))
-    for label, amount in closing_lines(invoice):
-        write(f"{label:<{width}}  {amount}\n")
+            rows = [(head, *_HEAD), *[_cells(line) for line in found]]
+            write(table(rows, numbers=len(_HEAD)) + "\n")
+    closing = closing_lines(invoice)
+    width = max(len(label) for label, _ in closing)
+    whole = max(amount.index(".") for _, amount in closing)
+    for label, amount in closing:
+        write(f"{label:<{width}}  {' ' * (whole - amount.index('.'))}{amount}\n")
+    if invoice.demo_events:
+        write(f"\n{demo_note(invoice)}\n")
 
 
 def _csv(invoice: Invoice, _name: str) -> None:
@@ -80,6 +94,9 @@ def _csv(invoice: Invoice, _name: str) -> None:
         (kind, label, "", "", "", amount)
         for kind, (label, amount) in zip(kinds, closing_lines(invoice), strict=True)
     ]
+    if invoice.demo_events:
+        demo = exact_usd(invoice.demo_billed_nano_usd)
+        rows.append(("demo", demo_note(invoice), str(invoice.demo_events), "", "", demo))
     write_csv(head, rows)
 
 
@@ -96,6 +113,8 @@ def _html(invoice: Invoice, name: str) -> None:
         cells = [(head, "Requests", "Input tokens", "Output tokens", "USD")]
         parts.append(_html_table(cells, [_cells(line) for line in found]))
     parts.append(_html_table([], closing_lines(invoice)))
+    if invoice.demo_events:
+        parts.append(f"<p>{escape(demo_note(invoice))}</p>")
     write("\n".join([*parts, "</body></html>\n"]))
 
 

@@ -32,8 +32,8 @@ def warn_of_place(settings: Settings, noun: str) -> None:
 
 def warn_of_names(settings: Settings, changes: dict[str, Any]) -> None:
     """Tell which allowed providers and models of a key nothing here is called."""
-    if settings.demo or not settings.providers:
-        return  # a demo serves any name; without a provider everything would be told
+    if not settings.providers:
+        return  # everything would be told
     for name in sorted(changes.get("allowed_providers") or ()):
         if name not in settings.providers:
             known = ", ".join(sorted(settings.providers))

@@ -34,6 +34,7 @@ from korad.cli.limit_values import add_limit_options, limits_given
 from korad.cli.options import Subparsers, add_config_options
 from korad.cli.output import Verb, group_id, run_verb, write, write_json
 from korad.cli.spending import spendings_lines, spendings_object, spendings_of
+from korad.cli.state_folder import require_state_folder
 from korad.clock import unix_s
 from korad.config import Settings
 from korad.domain.identity import VirtualKey
@@ -74,7 +75,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the verb that `args` names and return the exit code."""
-    return run_verb(args, args.keys_run, "keys")
+    verb = args.keys_run
+    return run_verb(args, verb, "keys", begins=verb is _create, lists=verb is _list)
 
 
 def _create(args: argparse.Namespace, store: VirtualKeys, settings: Settings) -> None:
@@ -112,6 +114,7 @@ def _import_local(args: argparse.Namespace, store: VirtualKeys, settings: Settin
             "the keys are in the state folder already: set redis.url (or keys.store to redis) to "
             "where they shall go"
         )
+    require_state_folder(settings)
     with open_local_keys(settings) as local:
         imported = store.copy_from(local)
     if args.as_json:

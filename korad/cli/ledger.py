@@ -18,11 +18,12 @@ from korad.adapters.redis_control import RedisRefusedError, RedisUnavailableErro
 from korad.cli.books import redis_of, run_books
 from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.config import Settings
-from korad.ledger import LedgerConsumer, open_ledger
-from korad.ledger.consumer import Foreign
+from korad.ledger import Ledger, LedgerConsumer, open_ledger
+from korad.ledger.consumer import ConsumerStatus, Foreign
 from korad.ledger.database import LedgerRefusedError, LedgerUnavailableError
 
 RETRY_S: Final = 1.0
+LOOK_S: Final = 0.2
 
 T = TypeVar("T")
 _log = logging.getLogger("korad")
@@ -72,13 +73,31 @@ async def _consume(settings: Settings, foreign: Foreign) -> int:
         _on_signal(loop, consumer.stop)
         if stopping.is_set():
             consumer.stop()
-        sys.stderr.write("korad ledger: booking events; end it with Ctrl-C\n")
+        telling = asyncio.create_task(_tell(ledger, consumer.status))
         await consumer.run()
+        telling.cancel()
         status = consumer.status
     sys.stderr.write(
         f"korad ledger: booked {status.booked} events, knew {status.duplicates} already\n"
     )
     return 0
+
+
+async def _tell(ledger: Ledger, status: ConsumerStatus) -> None:
+    """Say whether events are booked here, or by another process until that ends."""
+    is_other = False
+    with suppress(LedgerUnavailableError):  # the consumer tells that, and tries again
+        # It is the consumer's lease too: this only takes it a moment before.
+        is_other = not await asyncio.to_thread(ledger.take_lease)
+    if is_other:
+        sys.stderr.write(
+            "korad ledger: another process books this ledger's events already, as `korad serve` "
+            "does where it has a Redis of its own or ledger.run is on; waiting to take its place, "
+            "end it with Ctrl-C\n"
+        )
+        while not status.active:  # noqa: ASYNC110 - a status, which nobody waits for else
+            await asyncio.sleep(LOOK_S)
+    sys.stderr.write("korad ledger: booking events; end it with Ctrl-C\n")
 
 
 async def _once_there(

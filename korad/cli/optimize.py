@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Print tokens and dollars before and after, per transform."""
     settings = settings_from(args)
     try:
-        raw = sys.stdin.buffer.read() if args.file == "-" else Path(args.file).read_bytes()
+        raw = _read(args.file)
         if not raw.strip():
             raise invalid_request("The request is empty.", code="invalid_json")
         request = parse_chat_request(raw)
@@ -67,6 +67,15 @@ def run(args: argparse.Namespace) -> int:
         if args.diff:
             sys.stdout.writelines(_diff(told))
     return 0
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise OSError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _policy(model: str) -> CachePolicy:

@@ -15,17 +15,31 @@ from korad.adapters.pepper import PepperError
 from korad.cli.key_warnings import warn_of_place
 from korad.cli.limit_values import CLEARED
 from korad.cli.options import settings_from
+from korad.cli.state_folder import has_keys, no_state_folder, require_keys
 from korad.config import Settings
 from korad.domain.limits import GroupKind
 
 Verb = Callable[[argparse.Namespace, VirtualKeys, Settings], None]
 
 
-def run_verb(args: argparse.Namespace, verb: Verb, noun: str) -> int:
-    """Run `verb` on the key store of `args` and return the exit code: 0, 1 or 2 (wrong usage)."""
+def run_verb(
+    args: argparse.Namespace, verb: Verb, noun: str, *, begins: bool = False, lists: bool = False
+) -> int:
+    """Run `verb` on the key store of `args` and return the exit code: 0, 1 or 2 (wrong usage).
+
+    Where there is no store, a verb that `begins` makes it, to one that `lists` it is empty, and to
+    all others that is wrong usage.
+    """
     settings = settings_from(args)
     warn_of_place(settings, noun)
     try:
+        if lists and not has_keys(settings):
+            sys.stderr.write(f"korad {noun}: {no_state_folder(settings)}\n")
+            if args.as_json:
+                write_json([])
+            return 0
+        if not begins:
+            require_keys(settings)
         with open_keys(settings) as store:
             verb(args, store, settings)
     except (InvalidKeyError, argparse.ArgumentTypeError) as error:
@@ -64,14 +78,21 @@ def write_json(shown: object) -> None:
 
 def lines(facts: Sequence[tuple[str, str]]) -> str:
     """Return labelled facts, one a line."""
-    return "".join(f"{label:<14} {fact}\n" for label, fact in facts)
+    width = max(len(label) for label, _ in facts)
+    return "".join(f"{label:<{width}}  {fact}\n" for label, fact in facts)
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as aligned columns, one a line; the first row is the head."""
+def table(rows: Sequence[Sequence[str]], *, numbers: int = 0) -> str:
+    """Return rows as aligned columns, one a line; the first row is the head.
+
+    The last `numbers` columns are figures, whose digits stand below one another.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = ["<"] * (len(widths) - numbers) + [">"] * numbers
     return "".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+        ).rstrip()
         + "\n"
         for row in rows
     )

@@ -6,10 +6,16 @@ import argparse
 from collections.abc import Callable
 from typing import Any, Final
 
-from korad.cli.books import add_period_options, names_of, period_of, run_books, write_csv
+from korad.cli.books import (
+    add_period_options,
+    ledger_to_read,
+    names_of,
+    period_of,
+    run_books,
+    write_csv,
+)
 from korad.cli.options import Subparsers, add_config_options, settings_from
 from korad.cli.output import table, write, write_json
-from korad.ledger import open_ledger
 from korad.ledger.amounts import exact_usd
 from korad.ledger.invoice import grouped_figures
 from korad.ledger.reports import Line, lines
@@ -25,9 +31,8 @@ _NAMED: Final = {"key", "team", "customer"}
 """What has an id and, beside it, a name."""
 _TOKENS: Final = ("events", "input_tokens", "output_tokens", "cached_tokens", "saved_tokens")
 _MONEY: Final = ("cost_nano_usd", "billed_nano_usd", "savings_nano_usd")
-_HEAD: Final = (
-    "REQUESTS", "INPUT", "OUTPUT", "CACHED", "SAVED", "COST USD", "BILLED USD", "SAVED USD",
-)  # fmt: skip
+_HEAD: Final = ("REQUESTS", "INPUT", "OUTPUT", "CACHED", "SAVED", "COST", "BILLED", "SAVED")
+_UNITS: Final = ("", *["tokens"] * 4, *["USD"] * 3)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(args)
 
     def usage() -> int:
-        with open_ledger(settings) as ledger:
+        with ledger_to_read(settings) as ledger:
             found = lines(ledger, period_of(args))
         groups = grouped_figures(found, _GROUPS[args.by])
         names = names_of(settings, [name for name, _ in groups]) if args.by in _NAMED else {}
@@ -74,8 +79,10 @@ def _show(
             (name or f"(no {by})", *([names[name]] if is_named else []), *_shown(figures))
             for name, figures in groups
         ]
+        unnamed = [""] if is_named else []
         titles = (by.upper(), *(["NAME"] if is_named else []), *_HEAD)
-        write(table([titles, *rows, ("total", *([""] if is_named else []), *_shown(total))]))
+        foot = ("total", *unnamed, *_shown(total))
+        write(table([titles, ("", *unnamed, *_UNITS), *rows, foot], numbers=len(_HEAD)))
 
 
 def _object(by: str, name: str, figures: dict[str, int], names: dict[str, str]) -> dict[str, Any]:

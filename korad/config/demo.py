@@ -12,6 +12,7 @@ from korad.domain.secret import Secret
 from korad.domain.upstream import AuthScheme, Dialect, Provider, Timeouts
 
 DEMO_USD_PER_MTOK = 2
+DEMO_PRICE = price_from_usd_per_mtok({"input": DEMO_USD_PER_MTOK, "output": DEMO_USD_PER_MTOK})
 PLACEHOLDER_CREDENTIAL = "sk-simulator"
 _AUTH = {Dialect.OPENAI: AuthScheme.BEARER, Dialect.ANTHROPIC: AuthScheme.X_API_KEY}
 
@@ -42,11 +43,10 @@ def demo_settings(settings: Settings, openai_base_url: str, anthropic_base_url: 
             timeouts=Timeouts(),
             gateway=configured is not None and configured.gateway,
         )
-    price = price_from_usd_per_mtok({"input": DEMO_USD_PER_MTOK, "output": DEMO_USD_PER_MTOK})
     return replace(
         settings,
         providers=rows,
-        prices={"*": price},
+        prices={"*": DEMO_PRICE},
         demo=True,
         credential_sources=dict.fromkeys(rows, "placeholder for the simulator"),
         disabled={},

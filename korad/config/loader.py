@@ -73,15 +73,16 @@ def load_settings(
     _check_variables(environ, tables["providers"], scalars.sections, problems)
     demo = scalars.top.get("demo", _nothing_configured(tables["providers"], environ))
     gateway = any(row.gateway for row in rows.enabled.values())
+    # A row that is named but broken has been told of already.
+    known = None if gateway else KNOWN_BY_NAME.keys() | tables["providers"].keys()
     aliases = read_aliases(
         tables["aliases"],
         file,
-        # A row that is named but broken has been told of already.
-        providers=None if gateway else KNOWN_BY_NAME.keys() | tables["providers"].keys(),
+        providers=known,
         disabled={} if gateway or demo else rows.disabled,
         problems=problems,
     )
-    prices = read_prices(tables["prices"], file, problems)
+    prices = read_prices(tables["prices"], file, providers=known, problems=problems)
     problems.raise_any()
     settings = Settings(
         state_dir=scalars.top.get("state_dir") or default_state_dir(environ),

@@ -43,14 +43,25 @@ def read_aliases(
 
 
 def read_prices(
-    table: Mapping[str, Any], file: Path | None, problems: Problems
+    table: Mapping[str, Any],
+    file: Path | None,
+    *,
+    providers: AbstractSet[str] | None,
+    problems: Problems,
 ) -> dict[str, Price]:
-    """Return prices by model, given in USD per million tokens."""
+    """Return prices by model, given in USD per million tokens.
+
+    A model's provider must be one of `providers` (None: any will do).
+    """
     prices = {}
     for model, row in table.items():
         where = f'{file}: [prices."{model}"]'
         if "/" not in model and model != "*":
             problems.add(f'{where} must name a model as "provider/model", "provider/gpt*" or "*"')
+            continue
+        provider, slash, _ = model.partition("/")
+        if slash and providers is not None and provider not in providers:
+            problems.unknown(f"{where}: the provider", provider, providers)
             continue
         if not isinstance(row, dict):
             problems.add(f"{where} must be a table of USD per million tokens")

@@ -6,7 +6,7 @@ takes them off. Together they are what is billed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -62,12 +62,15 @@ COLUMNS: Final = (
 )
 
 
-def focus_rows(line: Line, key_name: str) -> Iterator[dict[str, str]]:
-    """Yield the Usage row of a line, then its Credit row if anything was saved."""
+def focus_rows(line: Line, names: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yield the Usage row of a line, then its Credit row if anything was saved.
+
+    `names` are those of keys, teams and customers by id, as far as they are known.
+    """
     saved = max(line.savings_nano_usd, 0)
     tokens = str(line.input_tokens + line.output_tokens)
     yield (
-        _shared(line, key_name)
+        _shared(line, names)
         | _costs(line.billed_nano_usd + saved)
         | {
             "ChargeCategory": "Usage",
@@ -87,7 +90,7 @@ def focus_rows(line: Line, key_name: str) -> Iterator[dict[str, str]]:
     )
     if saved:
         yield (
-            _shared(line, key_name)
+            _shared(line, names)
             | _costs(-saved)
             | {
                 "ChargeCategory": "Credit",
@@ -98,14 +101,15 @@ def focus_rows(line: Line, key_name: str) -> Iterator[dict[str, str]]:
         )
 
 
-def _shared(line: Line, key_name: str) -> dict[str, str]:
+def _shared(line: Line, names: Mapping[str, str]) -> dict[str, str]:
     day = datetime.strptime(line.day, "%Y-%m-%d").replace(tzinfo=UTC)
     month = day.replace(day=1)
     following = (month + timedelta(days=31)).replace(day=1)
     account = line.customer_id or line.team_id or line.key_id
     return dict.fromkeys(COLUMNS, "") | {
         "BillingAccountId": account,
-        "BillingAccountName": account,
+        # There must be one: who has none, or is known here no more, goes by the id.
+        "BillingAccountName": names.get(account, account),
         "BillingAccountType": "Customer" if line.customer_id else "Team" if line.team_id else "Key",
         "BillingCurrency": "USD",
         "BillingPeriodStart": _time(month),
@@ -123,7 +127,7 @@ def _shared(line: Line, key_name: str) -> dict[str, str]:
         "ServiceSubcategory": "Generative AI",
         "SkuId": f"{line.provider}/{line.model}",
         "SubAccountId": line.key_id,
-        "SubAccountName": key_name,
+        "SubAccountName": names.get(line.key_id, ""),
         "SubAccountType": "Virtual Key",
         "Tags": "{}",
         "x_KoradVersion": __version__,

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
+from korad.config.demo import DEMO_PRICE
 from korad.domain.value import value
 from korad.ledger.amounts import to_cents
-from korad.ledger.reports import Line, Period, lines
+from korad.ledger.reports import Line, Period, lines, of_price
 from korad.ledger.store import Ledger
 
 _MONTH: Final = re.compile(r"(?:19[7-9]|2[0-9]{2})[0-9]-(?:0[1-9]|1[0-2])")
@@ -48,12 +49,17 @@ class Invoice:
     """What rounding leaves over for the next month."""
     savings_nano_usd: int
     """What korad saved, at list price; for information, it is no part of the sum."""
+    demo_events: int
+    """Of the month's events, those rated at the demo's price: their answers were made up, unless a
+    price of one's own is the same. An event tells no more of where its answer came from."""
+    demo_billed_nano_usd: int
+    """What these come to; it is part of the sum."""
 
 
 def invoice_of(ledger: Ledger, key_id: str, month: str) -> Invoice:
     """Return the invoice of a month, "2026-11". Raises ValueError for what is no month."""
-    until_ms = _month_end_ms(month)
-    found = lines(ledger, Period(until_ms=until_ms), key_id)
+    whole_month = _period(month)
+    found = lines(ledger, Period(until_ms=whole_month.until_ms), key_id)
     carried_in = 0
     # Each month's rounding follows from the months before: every copy of an invoice is the same.
     for _, former in groupby(
@@ -64,6 +70,7 @@ def invoice_of(ledger: Ledger, key_id: str, month: str) -> Invoice:
     of_month = [line for line in found if line.day[:7] == month]
     billed = sum(line.billed_nano_usd for line in of_month)
     due = to_cents(carried_in + billed)
+    demo_events, demo_billed = of_price(ledger, DEMO_PRICE.price_id, whole_month, key_id)
     return Invoice(
         key_id=key_id,
         month=month,
@@ -74,6 +81,8 @@ def invoice_of(ledger: Ledger, key_id: str, month: str) -> Invoice:
         due_cents=due.cents,
         carried_out_nano_usd=due.residue_nano_usd,
         savings_nano_usd=sum(line.savings_nano_usd for line in of_month),
+        demo_events=demo_events,
+        demo_billed_nano_usd=demo_billed,
     )
 
 
@@ -104,9 +113,11 @@ def is_month(text: str) -> bool:
     return _MONTH.fullmatch(text) is not None
 
 
-def _month_end_ms(month: str) -> int:
+def _period(month: str) -> Period:
     if not is_month(month):
         raise ValueError(f"not a month such as 2026-11: {month!r}")
     first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     following = (first + timedelta(days=31)).replace(day=1)
-    return int(following.timestamp()) * 1_000
+    return Period(
+        since_ms=int(first.timestamp()) * 1_000, until_ms=int(following.timestamp()) * 1_000
+    )

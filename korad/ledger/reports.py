@@ -108,6 +108,20 @@ def of_request(ledger: Ledger, request_id: str) -> str | None:
     return found[0][0] if found else None
 
 
+def of_price(ledger: Ledger, price_id: str, period: Period, key_id: str) -> tuple[int, int]:
+    """Return how many events of a key were rated at a price, and what they bill in nano-USD.
+
+    The payloads of the period are read for it: no column has the price.
+    """
+    sql = (
+        "SELECT COUNT(*), COALESCE(SUM(billed_nano_usd), 0) FROM events "
+        "WHERE time_ms >= ? AND time_ms < ? AND key_id = ? AND payload LIKE ?"
+    )
+    pattern = f'%"price_id":"{price_id}"%'
+    ((events, billed),) = _query(ledger, sql, (*period.bounds, key_id, pattern))
+    return int(events), int(billed)
+
+
 def rows(
     ledger: Ledger, columns: tuple[str, ...], period: Period, key_id: str | None = None
 ) -> Iterator[tuple[Any, ...]]:

@@ -222,16 +222,21 @@ class _Bookkeeper:
     async def _connect(self) -> ControlClient | None:
         """Return a client whose server has answered; None: told to stop before it did."""
         told = ""
+        # At a hand-over the korad that ends has stopped the Redis of both: that is no error, it
+        # starts again.
+        may_start = self._embedded
         while not self._stop.is_set():
             try:
                 return await connect_control(self._address)
             except UNAVAILABLE as error:
-                if str(error) != told:
+                if not may_start and str(error) != told:
                     told = str(error)
                     _log.error("%s; events wait in the journal", told)
             if self._embedded:
                 await asyncio.to_thread(self._restart_redis)
-            await self._stopped_within(RETRY_S)
+            if not may_start:
+                await self._stopped_within(RETRY_S)
+            may_start = False
         return None
 
     def _open_ledgers(self) -> list[Ledger]:

@@ -56,6 +56,7 @@ def test_a_running_reader_sees_what_the_command_changed(tmp_path):
 
 
 def test_a_failure_is_an_exit_code_and_a_line_on_stderr(tmp_path):
+    (tmp_path / "state").mkdir()
     code, out, err = finish(start(tmp_path / "state", "show", "nobody"))
 
     assert (code, out) == (1, b"")

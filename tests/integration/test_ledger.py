@@ -199,6 +199,30 @@ async def test_a_consumer_that_is_told_to_end_books_what_is_there(redis, redis_s
     assert b"booked 1000 events" in ended
 
 
+async def test_a_second_one_beside_another_says_that_it_waits(
+    redis, redis_server, ledger, tmp_path
+):
+    config = tmp_path / "korad.toml"
+    config.write_text(f'state_dir = "{tmp_path}/books"\n[redis]\nurl = "{redis_server.url}"\n')
+    async with consuming(ledger, redis):
+        await until(ledger.holds_lease)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "korad", "ledger", "run", "--config", str(config)),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(WAIT_S):
+            waits = await process.stderr.readline()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            begun = await process.stderr.readline()
+    finally:
+        process.kill()
+        await process.communicate()
+
+    assert b"another process books this ledger's events already" in waits
+    assert begun == b"korad ledger: booking events; end it with Ctrl-C\n"
+
+
 async def test_what_comes_again_after_redis_went_back_is_booked_once(
     redis_server, ledger, tmp_path
 ):

@@ -185,6 +185,24 @@ def test_a_budget_refusal_names_whose_how_much_and_when():
     assert (("x-should-retry", "false"),) == error.headers
 
 
+@pytest.mark.parametrize(
+    ("reset", "renewal"),
+    [
+        (Reset.NEVER, "It does not begin anew."),
+        (Reset.DAY, "It begins anew at 00:00 UTC."),
+        (Reset.WEEK, "It begins anew on Monday at 00:00 UTC."),
+        (Reset.MONTH, "It begins anew on the first of next month at 00:00 UTC."),
+        (Reset.LAST_24H, "What was spent leaves it hour by hour."),
+        (Reset.LAST_7D, "What was spent leaves it day by day, at 00:00 UTC."),
+        (Reset.LAST_30D, "What was spent leaves it day by day, at 00:00 UTC."),
+    ],
+)
+def test_a_budget_refusal_tells_when_there_is_more(reset, renewal):
+    message = budget_exceeded("vk_1", Budget(limit_nano_usd=1, reset=reset)).message
+
+    assert f". {renewal} Requests under way count" in message
+
+
 def test_a_budget_refusal_need_not_know_whose():
     assert "budget" in orjson.loads(budget_exceeded().body())["error"]["message"]
 

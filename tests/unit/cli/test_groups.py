@@ -21,6 +21,7 @@ def environ():
 @pytest.fixture
 def korad(tmp_path, capsys, monkeypatch, environ):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "state").mkdir()
     monkeypatch.setattr("korad.cli.options.read_environment", lambda: environ)
 
     def run(line):
@@ -68,9 +69,9 @@ def test_a_key_shows_what_its_team_and_customer_limit(korad, shown):
     assert entities == [key["id"], dev["id"], acme["id"]]
     assert key["on_limits_unavailable"] == "closed"
     text = korad("keys show alice")[1]
-    assert "limits         $50/month, $5/day, 4 at once\n" in text
-    assert "of its team    600 rpm\n" in text
-    assert "of its customer $1000.000000001/month\n" in text
+    assert "\nlimits           $50/month, $5/day, 4 at once\n" in text
+    assert "\nof its team      600 rpm\n" in text
+    assert "\nof its customer  $1000.000000001/month\n" in text
 
 
 def test_a_change_of_a_team_shows_at_its_keys(korad, shown):
@@ -151,6 +152,17 @@ def test_keys_are_in_redis_where_a_url_is_given_and_local_ones_are_imported(
     code, out, err = korad("keys list")
     assert (code, out) == (1, "")
     assert "cannot use the keys in Redis" in err
+
+
+@pytest.mark.parametrize("noun", ["teams", "customers"])
+def test_what_makes_no_group_makes_no_state_folder(korad, tmp_path, noun):
+    (tmp_path / "state").rmdir()
+    for verb, exit_code in (("list", 0), ("show dev", 2), ("update dev --rpm 1", 2)):
+        code, out, err = korad(f"{noun} {verb}")
+
+        assert (code, out) == (exit_code, "")
+        assert err.startswith(f"korad {noun}: there is no state folder {tmp_path / 'state'}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_redis_without_a_server_is_told(korad, environ):

@@ -95,7 +95,7 @@ def test_the_response_cache_is_shown_everywhere():
         head, row = as_table([(key, "abcd")], NOW_S).splitlines()
 
         assert as_object(key, "abcd", NOW_S)["cache"] is is_on
-        assert f"response cache {word}\n" in as_lines(key, "abcd", NOW_S)
+        assert f"response cache  {word}\n" in as_lines(key, "abcd", NOW_S)
         assert word == row.split()[head.split().index("CACHE")]
 
 
@@ -133,8 +133,8 @@ def test_a_key_without_settings_is_shown_in_words():
 def test_a_list_that_allows_nothing_is_not_shown_as_any():
     shown = as_lines(a_key(allowed_models=frozenset()), "abcd", NOW_S)
 
-    assert "models         none" in shown
-    assert "providers      any" in shown
+    assert "models          none" in shown
+    assert "providers       any" in shown
 
 
 def test_a_table_has_a_line_for_each_key():
@@ -214,5 +214,5 @@ def test_the_limits_of_team_and_customer_are_shown_beside_the_keys_own():
     assert shown["limits"]["requests_per_minute"] == 1
     assert [each["entity"] for each in shown["effective_limits"]] == ["vk_1", "tm_1"]
     assert (shown["team_id"], shown["on_limits_unavailable"]) == ("tm_1", "closed")
-    assert "limits         1 rpm\n" in lines
-    assert "of its team    2 tpm\n" in lines
+    assert "limits          1 rpm\n" in lines
+    assert "of its team     2 tpm\n" in lines

@@ -20,6 +20,7 @@ def environ():
 @pytest.fixture
 def korad_keys(tmp_path, capsys, monkeypatch, environ):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "state").mkdir()
     monkeypatch.setattr("korad.cli.options.read_environment", lambda: environ)
 
     def run(*words):
@@ -208,6 +209,7 @@ def test_wrong_usage_exits_2_and_makes_no_key(korad_keys, words):
 
 
 def test_a_store_that_cannot_be_used_exits_1(korad_keys, tmp_path):
+    (tmp_path / "state").rmdir()
     (tmp_path / "state").touch()
     code, _, err = korad_keys("list")
 
@@ -215,8 +217,38 @@ def test_a_store_that_cannot_be_used_exits_1(korad_keys, tmp_path):
     assert str(tmp_path / "state") in err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("show", "alice"),
+        ("revoke", "alice"),
+        ("update", "alice", "--level", "low"),
+        ("import-local",),
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_key_makes_no_state_folder(korad_keys, tmp_path, words):
+    (tmp_path / "state").rmdir()
+    code, out, err = korad_keys(*words)
+
+    assert (code, out) == (0 if words == ("list",) else 2, "")
+    assert err.startswith(f"korad keys: there is no state folder {tmp_path / 'state'}")
+    assert list(tmp_path.iterdir()) == []
+    assert korad_keys("list", "--json")[:2] == (0, "[]\n")
+    assert korad_keys("create", "--name", "alice")[0] == 0
+
+
+def test_keys_in_redis_with_a_pepper_of_its_own_need_no_state_folder(korad_keys, tmp_path, environ):
+    (tmp_path / "state").rmdir()
+    environ |= {"KORAD_REDIS_URL": "redis://127.0.0.1:1", "KORAD_KEYS_PEPPER": "env:NO_SUCH"}
+    code, _, err = korad_keys("list")
+
+    assert code == 1
+    assert "state folder" not in err
+
+
 def test_create_prints_the_address_of_the_server_that_runs(korad_keys, tmp_path):
-    (tmp_path / "state").mkdir()
     with announced(tmp_path / "state", "127.0.0.1", 40123):
         running = korad_keys("create", "--name", "alice")[1]
 
@@ -254,12 +286,27 @@ def test_what_nothing_is_called_is_told_and_done(korad_keys, environ, stored, op
     assert stored("alice") is not None
 
 
-def test_without_a_provider_any_name_is_fine(korad_keys):
-    assert korad_keys("create", "--name", "a", "--allow-provider", "openai")[2] == ""
+def test_in_a_demo_too_what_no_provider_is_called_is_told(korad_keys):
+    for option, told in (
+        ("--allow-provider openai", ""),
+        ("--allow-provider opnai", "korad keys: no provider here is called 'opnai'; there are: "),
+        ("--allow-model openai/whatever", ""),
+        ("--allow-model whatever-*", ""),
+        ("--allow-model opnai/gpt-4o", "korad keys: no model here is called 'opnai/gpt-4o'"),
+    ):
+        code, _, err = korad_keys("create", "--name", option[-12:], *option.split())
+
+        assert code == 0
+        assert err.startswith(told) if told else err == ""
+
+
+def test_without_a_provider_any_name_is_fine(korad_keys, environ):
+    environ["KORAD_DEMO"] = "false"
+
+    assert korad_keys("create", "--name", "a", "--allow-provider", "opnai")[2] == ""
 
 
 def test_a_folder_whose_keys_are_in_redis_says_so_without_a_url(korad_keys, tmp_path, environ):
-    (tmp_path / "state").mkdir()
     (tmp_path / "state" / "keys.generation").write_text("0123456789abcdef\n")
     code, _, err = korad_keys("list")
     environ["KORAD_KEYS_STORE"] = "local"

@@ -7,17 +7,26 @@ import csv
 import io
 import re
 from decimal import Decimal
+from html import unescape
 
 import orjson
 import pytest
 
 from korad.adapters.key_store import open_key_store
-from korad.cli import audit, export, invoice, usage
+from korad.cli import audit, events, export, invoice, usage
+from korad.config.demo import DEMO_PRICE
 from korad.domain.limits import GroupKind
 from korad.ledger.entries import milliseconds
 from tests.support.ledger import NOON_MS, an_entry, an_event, sqlite_ledger
 
-VERBS = {"audit": audit, "usage": usage, "export": export, "invoice": invoice}
+VERBS = {
+    "audit": audit,
+    "events": events,
+    "usage": usage,
+    "export": export,
+    "invoice": invoice,
+}
+DEMO_PRICE_ID = DEMO_PRICE.price_id
 
 
 @pytest.fixture
@@ -69,7 +78,8 @@ def empty(tmp_path):
         ("invoice", "--key", "vk_1", "--month", "2026-11"),
     ],
 )
-def test_without_a_ledger_there_is_a_hint(korad, words):
+def test_without_a_ledger_there_is_a_hint(korad, tmp_path, words):
+    (tmp_path / "state").mkdir()
     code, out, err = korad(*words)
 
     assert (code, out) == (1, "")
@@ -77,7 +87,8 @@ def test_without_a_ledger_there_is_a_hint(korad, words):
     assert "korad ledger run" in err
 
 
-def test_with_a_redis_url_the_hint_is_what_makes_the_ledger_then(korad, monkeypatch):
+def test_with_a_redis_url_the_hint_is_what_makes_the_ledger_then(korad, tmp_path, monkeypatch):
+    (tmp_path / "state").mkdir()
     monkeypatch.setattr(
         "korad.cli.options.read_environment",
         lambda: {"KORAD_STATE_DIR": "state", "KORAD_REDIS_URL": "redis://localhost:1"},
@@ -87,6 +98,34 @@ def test_with_a_redis_url_the_hint_is_what_makes_the_ledger_then(korad, monkeypa
 
         assert code == 1
         assert '`korad ledger run`, or by `korad serve` with ledger.run = "on"' in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("usage",),
+        ("export",),
+        ("invoice", "--key", "vk_1", "--month", "2026-11"),
+        ("audit",),
+        ("events", "tail"),
+        ("events", "tail", "--follow"),
+    ],
+)
+def test_what_reads_the_books_makes_no_state_folder(korad, tmp_path, words):
+    code, out, err = korad(*words)
+
+    assert (code, out) == (2, "")
+    assert err.startswith(f"korad {words[0]}: there is no state folder {tmp_path / 'state'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tail_starts_no_redis_where_none_has_run(korad, tmp_path):
+    (tmp_path / "state").mkdir()
+    code, out, err = korad("events", "tail")
+
+    assert (code, out) == (1, "")
+    assert err.startswith("korad events: no events yet:")
+    assert list((tmp_path / "state").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -123,11 +162,22 @@ def test_usage_shows_exact_sums_with_names_beside_ids(korad):
     lines = out.splitlines()
 
     assert code == 0
-    assert [line.split()[0][:3] for line in lines] == ["KEY", "(no", "vk_", "vk_", "tot"]
+    assert [line.split()[0][:3] for line in lines] == ["KEY", "tok", "(no", "vk_", "vk_", "tot"]
     assert lines[0].split()[1] == "NAME"
-    assert lines[2].split()[1] == "alice"
-    assert "9007199.254742495" in lines[2]
+    assert lines[1].split() == ["tokens"] * 4 + ["USD"] * 3
+    assert lines[3].split()[1] == "alice"
+    assert "9007199.254742495" in lines[3]
     assert lines[-1].split()[1] == "4"
+
+
+@pytest.mark.parametrize("by", ["key", "day"])
+@pytest.mark.usefixtures("booked")
+def test_figures_of_usage_end_below_one_another(korad, by):
+    head, units, *rows = korad("usage", "--by", by)[1].splitlines()
+    ends = [[match.end() for match in re.finditer(r"\S+", row)][-8:] for row in (head, *rows)]
+
+    assert all(each == ends[0] for each in ends)
+    assert [match.end() for match in re.finditer(r"\S+", units)] == ends[0][1:]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +209,7 @@ def test_usage_of_teams_and_customers_has_their_names(korad, tmp_path, by, kind)
 
     names = {group.group_id: "acme", "xx_gone": None}
     assert {each[by]: each["name"] for each in shown} == names
-    assert [group.group_id, "acme"] == table[1].split()[:2]
+    assert [group.group_id, "acme"] == table[2].split()[:2]
     assert [f"{by},name", f"{group.group_id},acme"] == [",".join(x.split(",")[:2]) for x in csv[:2]]
 
 
@@ -213,6 +263,60 @@ def test_focus_rows_come_to_what_is_billed(korad, booked):
     assert sum(Decimal(row["BilledCost"]) for row in rows).scaleb(9) == billed
     assert {row["SubAccountName"] for row in rows} == {"alice", ""}
     assert {row["ChargeCategory"] for row in rows} == {"Usage", "Credit"}
+
+
+def test_focus_calls_an_account_by_its_name(korad, tmp_path):
+    with open_key_store(tmp_path / "state") as store:
+        acme = store.create_group(GroupKind.CUSTOMER, "acme", now_s=1)
+        dev = store.create_group(GroupKind.TEAM, "dev", now_s=1)
+        bob, _ = store.create("bob", now_s=1)
+    events = [
+        an_event(1, key_id=bob.key_id, customer_id=acme.group_id),
+        an_event(2, key_id=bob.key_id, team_id=dev.group_id),
+        an_event(3, key_id=bob.key_id),
+        an_event(4, key_id="vk_gone"),
+    ]
+    with sqlite_ledger(tmp_path / "state") as ledger:
+        ledger.add([an_entry(event, place) for place, event in enumerate(events, 1)], NOON_MS)
+    rows = csv.DictReader(io.StringIO(korad("export", "--format", "focus")[1]))
+
+    assert {row["BillingAccountId"]: row["BillingAccountName"] for row in rows} == {
+        acme.group_id: "acme",
+        dev.group_id: "dev",
+        bob.key_id: "bob",
+        "vk_gone": "vk_gone",
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
+@pytest.mark.parametrize("is_demo", [True, False])
+def test_an_invoice_tells_what_of_it_a_demo_made_up(korad, tmp_path, form, is_demo):
+    price_id = DEMO_PRICE_ID if is_demo else "p_0123456789ab"
+    events = [
+        an_event(1, key_id="vk_1", billed=5_000),
+        an_event(2, key_id="vk_1", billed=7_000, price_id=price_id),
+        an_event(3, key_id="vk_2", billed=9_000, price_id=DEMO_PRICE_ID),
+        an_event(
+            4,
+            key_id="vk_1",
+            price_id=DEMO_PRICE_ID,
+            time_ms=milliseconds("2026-12-01T00:00:00.000Z"),
+        ),
+    ]
+    with sqlite_ledger(tmp_path / "state") as ledger:
+        ledger.add([an_entry(event, place) for place, event in enumerate(events, 1)], NOON_MS)
+    code, out, _ = korad("invoice", "--key", "vk_1", "--month", "2026-11", "--format", form)
+
+    assert code == 0
+    if form == "json":
+        shown = orjson.loads(out)
+        told = (1, 7_000) if is_demo else (0, 0)
+        assert (shown["demo_events"], shown["demo_billed_nano_usd"]) == told
+    else:
+        told = "of the sum, 0.000007000 USD are at the demo's price of $2 per million tokens"
+        assert is_demo is (told in unescape(out))
+        assert is_demo is ("(requests: 1)" in out)
+        assert is_demo is ("demo" in out)
 
 
 @pytest.mark.parametrize("form", ["text", "csv", "json", "html"])

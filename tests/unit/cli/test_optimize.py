@@ -97,7 +97,8 @@ def test_what_is_no_request_is_refused(run, body):
 
 @pytest.mark.usefixtures("run")
 def test_a_file_that_is_not_there_is_named(capsys):
-    code = main(["optimize", "nowhere.json"])
+    for file, why in (("nowhere.json", "No such file or directory"), (".", "Is a directory")):
+        code = main(["optimize", file])
 
-    assert code == 1
-    assert "nowhere.json" in capsys.readouterr().err
+        assert code == 1
+        assert capsys.readouterr().err == f"korad optimize: {file} cannot be read: {why}\n"

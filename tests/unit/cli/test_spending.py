@@ -75,9 +75,9 @@ def test_a_key_shows_what_all_its_budgets_have_left(korad, redis_server):
     shown = korad("keys show bob --json")
 
     assert [line for line in text if line.startswith("spent")] == [
-        "spent          $0.750000001 of $5/month, $0.25 held, $3.999999999 left",
-        "spent          $0.750000001 of $1/24h, $0.25 held, $0 left",
-        "spent by customer $20 of $100 in all, $80 left",
+        "spent              $0.750000001 of $5/month, $0.25 held, $3.999999999 left",
+        "spent              $0.750000001 of $1/24h, $0.25 held, $0 left",
+        "spent by customer  $20 of $100 in all, $80 left",
     ]
     assert shown["spending_error"] is None
     assert shown["spending"][0] == {
@@ -118,7 +118,7 @@ def test_a_team_shows_what_its_budgets_have_left(korad, redis_server):
 def test_books_that_have_not_begun_are_told(korad):
     korad("keys create --name bob --budget-usd 3")
 
-    assert "spent          cannot be told: the books in Redis have not begun\n" in korad(
+    assert "spent           cannot be told: the books in Redis have not begun\n" in korad(
         "keys show bob"
     )
 
@@ -133,4 +133,4 @@ def test_a_redis_that_is_away_is_told_and_no_failure(korad, redis_server, enviro
 
     assert shown["spending"] is None
     assert "Redis" in shown["spending_error"]
-    assert f"spent          cannot be told: {shown['spending_error']}\n" in korad("keys show bob")
+    assert f"spent           cannot be told: {shown['spending_error']}\n" in korad("keys show bob")

@@ -244,6 +244,49 @@ def test_an_alias_of_a_broken_provider_adds_no_second_problem(problems_of):
     assert 2 == len(problems_of(text, GROQ_BASE_URL="groq"))
 
 
+@pytest.mark.parametrize("demo", ["true", "false"])
+def test_a_price_is_of_a_provider_that_is_known(problems_of, load, demo):
+    text = """
+    [providers.mine]
+    dialect = "openai"
+    base_url = "http://127.0.0.1:9/v1"
+    auth = "none"
+    [prices."mine/*"]
+    input = 1
+    output = 1
+    [prices."groq/llama"]
+    input = 1
+    output = 1
+    [prices."*"]
+    input = 1
+    output = 1
+    """
+    assert load(text, KORAD_DEMO=demo).prices
+    (found,) = problems_of(f'{text}[prices."opnai/gpt-4o"]\ninput = 1', KORAD_DEMO=demo)
+
+    assert found == (
+        'korad.toml: [prices."opnai/gpt-4o"]: the provider "opnai" is not known; '
+        'did you mean "openai"?'
+    )
+
+
+def test_a_gateway_takes_prices_of_every_provider(load):
+    settings = load(
+        """
+        [providers.mine]
+        dialect = "openai"
+        base_url = "http://127.0.0.1:9/v1"
+        auth = "none"
+        gateway = true
+        [prices."cohere/command"]
+        input = 1
+        output = 1
+        """
+    )
+
+    assert ["cohere/command"] == list(settings.prices)
+
+
 def test_a_gateway_takes_aliases_of_every_provider(load):
     settings = load(
         """

@@ -97,9 +97,10 @@ def test_what_is_no_month_has_no_invoice(ledger, month):
 def test_focus_rows_of_usage_and_savings_come_to_what_is_billed(ledger):
     book(ledger, an_event(1, billed=2**53 + 1), an_event(2, savings_nano_usd=-5))
     (line,) = lines(ledger, Period())
-    usage, credit = focus_rows(line, "alice")
+    usage, credit = focus_rows(line, {"vk_alice": "alice"})
 
     assert tuple(usage) == COLUMNS == tuple(credit)
+    assert (usage["SubAccountName"], credit["BillingAccountName"]) == ("alice", "alice")
     assert (usage["ChargeCategory"], credit["ChargeCategory"]) == ("Usage", "Credit")
     assert credit["BilledCost"] == "-0.000000045"
     total = Decimal(usage["BilledCost"]) + Decimal(credit["BilledCost"])
