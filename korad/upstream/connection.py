@@ -143,7 +143,8 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if not self._answered:
             self._answered = True
-            if data.startswith(HOT_STATUS_LINE):
+            # What ends with a line's end is no whole JSON answer, but a stream's beginning.
+            if data.startswith(HOT_STATUS_LINE) and not data.endswith(b"\r\n"):
                 hot = self._read_hot(data)
                 if hot is not None:
                     self._keep_alive = True
