@@ -300,10 +300,10 @@ class Exchange:
         assert self.destination is not None
         assert self.request is not None
         if self.wants_stream and status < FIRST_ERROR_STATUS:
-            self.figures.begin_stream()
-            self.decoder = self.destination.codec.open_stream(
+            decoder = self.decoder = self.destination.codec.open_stream(
                 self.sent_request, self.destination.target
             )
+            self.figures.begin_stream(decoder.generated)
 
     def read(self, body: bytes, now_ns: int) -> None:
         """Take a whole non-streaming answer. Raises KoradError: the provider's own or a 502."""

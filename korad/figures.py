@@ -13,6 +13,7 @@ from __future__ import annotations
 from korad.billing.rating import rate, realized_savings_nano_usd, savings_nano_usd, token_prices
 from korad.domain.answer import StoredAnswer
 from korad.domain.chat import ChatRequest
+from korad.domain.generated import Generated
 from korad.domain.money import Charge
 from korad.domain.usage import Usage, UsageSource
 from korad.metering import settle_usage, tokens_so_far
@@ -87,9 +88,10 @@ class Figures:
 
     # ── the answer ───────────────────────────────────────────────────────────────────────────
 
-    def begin_stream(self) -> None:
-        """Look up how the model streams."""
+    def begin_stream(self, generated: Generated) -> None:
+        """Look up how the model streams: where a delta is a token, no text need be kept."""
         self.deltas_are_tokens = self._rooms.deltas.known(self._destination.target.model)
+        generated.is_kept = not self.deltas_are_tokens
 
     def take(self, completion: Completion) -> None:
         """Take a whole answer."""
@@ -99,15 +101,17 @@ class Figures:
 
     def end_stream(self, decoder: StreamDecoder) -> None:
         """Take what came of a stream of which no more will come."""
+        generated = decoder.generated
         self.reported = decoder.usage
         self.final = decoder.finished
-        self._deltas = decoder.deltas
+        self._deltas = generated.deltas
         if self.needs_count:
-            # Where it was known from the start, the text may not have been kept.
-            self._counts_deltas = self.deltas_are_tokens or self._rooms.deltas.counts(
-                self._destination.target.model, decoder, rule=self._destination.codec.streams_tokens
+            self._counts_deltas = not generated.is_kept or self._rooms.deltas.counts(
+                self._destination.target.model,
+                generated,
+                rule=self._destination.codec.streams_tokens,
             )
-            self._text = "" if self._counts_deltas else decoder.generated_text()
+            self._text = "" if self._counts_deltas else generated.take()
 
     def take_stored(self, stored: StoredAnswer) -> None:
         """Take an answer of the response cache: nothing was sent, and nothing is owed."""
@@ -157,10 +161,10 @@ class Figures:
         """Count text that the model generated, and forget it; CPU that grows with the text."""
         self._completion += self._scaled(self._rooms.counter.count_text(text))
 
-    def tokens_so_far(self, decoder: StreamDecoder) -> int:
+    def tokens_so_far(self, generated: Generated) -> int:
         """Return how many tokens of a stream came at least, without looking at its text."""
         rule = self._destination.codec.streams_tokens
-        return tokens_so_far(decoder, known=self.deltas_are_tokens, rule=rule)
+        return tokens_so_far(generated, known=self.deltas_are_tokens, rule=rule)
 
     def _scaled(self, o200k_tokens: int) -> int:
         target = self._destination.target

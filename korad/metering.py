@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Protocol
 
+from korad.domain.generated import Generated
 from korad.domain.usage import Usage, UsageSource
 
 MODELS_MAX = 4_096
@@ -49,18 +49,6 @@ class DeltaRates:
         """Return whether deltas are to be taken for the tokens; `rule`: the dialect's are."""
         known = self._models.get(model)
         return rule and looks_like_tokens(generated) if known is None else known
-
-
-class Generated(Protocol):
-    """What came of an answer so far, as a `StreamDecoder` counts it."""
-
-    @property
-    def deltas(self) -> int:
-        """Pieces of text."""
-        ...
-
-    chars: int
-    spaces: int
 
 
 def looks_like_tokens(generated: Generated) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from korad.domain.chat import ChatRequest
+from korad.domain.generated import Generated
 from korad.domain.usage import Usage
 from korad.errors import KoradError, UpstreamError
 from korad.providers.anthropic_answer import completion_id, finish_reason, refusal_text
@@ -51,15 +52,11 @@ class AnthropicStream:
         "_reported",
         "_stop_sent",
         "_tail",
-        "_text",
         "_tool_input",
         "_tools",
-        "chars",
-        "deltas",
         "error",
         "finished",
-        "spaces",
-        "taken_chars",
+        "generated",
         "usage",
     )
 
@@ -86,11 +83,7 @@ class AnthropicStream:
         self._tools = 0
         self._tool_input: bytes | None = None
         """Input from the tool's start, sent at its end unless it came in pieces meanwhile."""
-        # Not yet counted
-        self.deltas = 0
-        self.chars = self.taken_chars = 0
-        self.spaces = 0
-        self._text: list[str] = []
+        self.generated = Generated()
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the chunks that `chunk` completes, b"" for none and after the end.
@@ -113,12 +106,6 @@ class AnthropicStream:
             if not chunks:
                 raise
         return b"".join(chunks)
-
-    def generated_text(self) -> str:
-        """Return the text gathered since the last call: content, thinking and tool arguments."""
-        pieces, self._text = self._text, []
-        self.taken_chars = self.chars
-        return "".join(pieces)
 
     def _translate(self, event: Event) -> bytes:
         kind = event.type
@@ -155,13 +142,13 @@ class AnthropicStream:
     def _on_delta(self, delta: Delta) -> bytes:
         kind = delta.type
         if kind == "text_delta" and delta.text:
-            self._note(delta.text)
+            self.generated.add(delta.text)
             return self._head + b'{"content":' + _encode(delta.text) + b"}" + self._tail
         if kind == "input_json_delta" and delta.partial_json:
             self._tool_input = None
             return self._arguments(delta.partial_json)
         if kind == "thinking_delta" and delta.thinking:
-            self._note(delta.thinking)
+            self.generated.add(delta.thinking)
             return self._chunk(b'{"reasoning_content":' + _encode(delta.thinking) + b"}")
         return b""
 
@@ -181,7 +168,7 @@ class AnthropicStream:
         }
         self._tools += 1
         self._tool_input = bytes(block.input) or b"{}"
-        self._note(block.name)
+        self.generated.add(block.name)
         return self._chunk(_encode({"tool_calls": [call]}))
 
     def _on_block_stop(self, _event: Event) -> bytes:
@@ -215,7 +202,7 @@ class AnthropicStream:
         return self._head + _encode(said) + end
 
     def _arguments(self, text: str) -> bytes:
-        self._note(text)
+        self.generated.add(text)
         call = {"index": self._tools - 1, "function": {"arguments": text}}
         return self._chunk(_encode({"tool_calls": [call]}))
 
@@ -224,12 +211,6 @@ class AnthropicStream:
 
     def _null_usage(self) -> bytes:
         return b',"usage":null}\n\n' if self._include_usage else b"}\n\n"
-
-    def _note(self, text: str) -> None:
-        self._text.append(text)
-        self.chars += len(text)
-        self.spaces += text.count(" ")
-        self.deltas += 1
 
     def _report(self, reported: ReportedUsage | None) -> None:
         if reported is not None:

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from korad.domain.chat import ChatRequest
+from korad.domain.generated import Generated
 from korad.domain.usage import Usage
 from korad.domain.value import Fact, value
 from korad.errors import KoradError
@@ -52,23 +53,17 @@ class StreamDecoder(Protocol):
     """The upstream said that the answer is complete (`[DONE]`, `message_stop`)."""
     error: KoradError | None
     """An error the upstream sent in place of (the rest of) the answer; nothing follows it."""
-    chars: int
-    """Their characters (or bytes), those already taken by `generated_text` included."""
-    taken_chars: int
-    """How many of these `generated_text` has taken."""
-    spaces: int
-    """Blanks among them: a delta of several words is several tokens."""
 
     @property
-    def deltas(self) -> int:
-        """Pieces of generated text that came so far, empty ones apart."""
+    def generated(self) -> Generated:
+        """What was generated so far."""
         ...
 
     @property
     def deltas_with(self) -> Callable[[bytes], int] | None:
-        """Return what counts a chunk of HTTP in `deltas` if it may go on as it came, else says -1.
+        """Return what adds a chunk of HTTP to `generated` if it may go on as it came.
 
-        Such a chunk's text is not taken. None while no chunk may.
+        It returns the deltas so far, or -1 for what may not. None while no chunk may.
         """
         ...
 
@@ -78,13 +73,6 @@ class StreamDecoder(Protocol):
         May be b"". Any chunking of the upstream's bytes gives the same output. An event
         still incomplete is kept back, so that what was sent always ends between two events.
         Raises UpstreamError (502, `upstream_broken`) for bytes that are not this dialect.
-        """
-        ...
-
-    def generated_text(self) -> str:
-        """Return the generated text not yet taken by this method (content, reasoning, arguments).
-
-        Used to count an answer whose usage never came. Taking it frees it.
         """
         ...
 

@@ -10,9 +10,9 @@ import msgspec
 from korad.domain.usage import Usage
 from korad.errors import KoradError
 from korad.providers.openai_errors import broken, error_of
-from korad.providers.openai_text import generated_pieces, unescaped
+from korad.providers.openai_text import generated_pieces
 from korad.providers.openai_usage import decode_facts, lenient_usage, typed_usage
-from korad.providers.openai_usual import UsualEvent
+from korad.providers.openai_usual import OpenAIText
 from korad.wire.sse import DONE, EventSplitter, event_data, split_events
 
 _USAGE_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
@@ -25,13 +25,9 @@ class OpenAIStream:
     __slots__ = (
         "_splitter",
         "_strip_usage",
-        "_text",
-        "_usual",
-        "chars",
         "error",
         "finished",
-        "spaces",
-        "taken_chars",
+        "generated",
         "usage",
     )  # fmt: skip
 
@@ -41,37 +37,26 @@ class OpenAIStream:
         self.error: KoradError | None = None
         self._strip_usage = strip_usage
         self._splitter = EventSplitter()
-        self._usual = UsualEvent()
-        self.chars = self.taken_chars = 0
-        self.spaces = 0
-        self._text: list[bytes] = []
+        self.generated = OpenAIText()
 
     def feed(self, chunk: bytes) -> bytes:
         """Return the complete events in `chunk`, as they came."""
         if self.finished:
             return b""
         if not self._splitter.pending:
-            text = self._usual.text_in(chunk)
+            text = self.generated.text_in(chunk)
             if text is not None:
                 if text:
-                    self._text.append(text)
-                    self.chars += len(text)
-                    self.spaces += text.count(b" ")
-                    self._usual.deltas += 1
+                    self.generated.add(text)
                 return chunk
         return self._feed_unusual(chunk)
 
     @property
-    def deltas(self) -> int:
-        """How many pieces of generated text came so far."""
-        return self._usual.deltas
-
-    @property
     def deltas_with(self) -> Callable[[bytes], int] | None:
         """Return what knows a usual event in its chunk of HTTP, once one has come."""
-        usual = self._usual
-        ready = usual.is_known and not self._splitter.pending and not self.finished
-        return usual.deltas_with if ready else None
+        text = self.generated
+        ready = text.is_usual_known and not self._splitter.pending and not self.finished
+        return text.deltas_with if ready else None
 
     def _feed_unusual(self, chunk: bytes) -> bytes:
         splitter = self._splitter
@@ -90,14 +75,8 @@ class OpenAIStream:
         if events:
             self._take_text(events)
         if events is chunk:
-            self._usual.learn(events)
+            self.generated.learn(events)
         return events
-
-    def generated_text(self) -> str:
-        """Return the text gathered since the last call, JSON escapes resolved."""
-        pieces, self._text = self._text, []
-        self.taken_chars = self.chars
-        return unescaped(pieces)
 
     def _feed_special(self, events: bytes) -> bytes:
         passed = []
@@ -146,11 +125,6 @@ class OpenAIStream:
         return False
 
     def _take_text(self, events: bytes) -> None:
-        # At once, although it is only wanted if no usage comes: what a killed process had passed on
-        # is billed by the deltas counted so far.
         for piece in generated_pieces(events):
             if piece:
-                self._text.append(piece)
-                self.chars += len(piece)
-                self.spaces += piece.count(b" ")
-                self._usual.deltas += 1
+                self.generated.add(piece)

@@ -1,16 +1,17 @@
-"""The usual event of an OpenAI stream: as the one before, but for the text it carries.
+"""The text of an OpenAI stream, and its usual event: as the one before, but for that text.
 
 Looking for usage, errors and the end in an event, and cutting its text out of it, costs 17,500
 instructions for 200 bytes. Seeing that an event differs from one already looked at in nothing but
-the inside of one JSON string costs 5,600, and gives the text as well. Where the text is not wanted
-and the event is a chunk of HTTP by itself, it need not even be taken out of its framing.
+the inside of one JSON string costs 5,600, and gives the text as well. An event that is a chunk of
+HTTP by itself need not even be taken out of its framing.
 """
 
 from __future__ import annotations
 
 import re
 
-from korad.providers.openai_text import generated_spans
+from korad.domain.generated import Generated
+from korad.providers.openai_text import generated_spans, unescaped
 from korad.wire.http1 import SIZE_LINES
 
 LESSONS_MAX = 8
@@ -22,20 +23,24 @@ _PADDING = b'"obfuscation":"'
 _PADDING_END = re.compile(rb'[^"\\\r\n]*+"\}\n\n')
 
 
-class UsualEvent:
-    """What a stream's events have in common before and after the text."""
+class OpenAIText(Generated):
+    """What was generated, in JSON strings, and what the events around it have in common.
 
-    __slots__ = ("_after", "_before", "_chunk_end", "_lessons", "_padded", "_start", "deltas")
+    One object: a chunk that passes by a relay asks no other of its stream.
+    """
+
+    __slots__ = ("_after", "_before", "_chunk_end", "_lessons", "_padded", "_start")
+
+    _BLANK = b" "
 
     def __init__(self) -> None:
+        super().__init__()
         self._before: bytes | None = None
         self._start = 0
         self._after = b""
         self._padded = False
         self._lessons = 0
         self._chunk_end = b""
-        self.deltas = 0
-        """Texts of the stream so far, those of other events too: here most of them are counted."""
 
     def text_in(self, event: bytes) -> bytes | None:
         """Return the text (a JSON string's inside) of a usual event, None for any other bytes."""
@@ -51,7 +56,7 @@ class UsualEvent:
         return text[0] if after == self._after else None
 
     @property
-    def is_known(self) -> bool:
+    def is_usual_known(self) -> bool:
         """Whether an event was learned."""
         return self._before is not None
 
@@ -78,7 +83,10 @@ class UsualEvent:
         if not _STRING.fullmatch(chunk, begin, end):
             return -1
         if begin < end:
-            self.deltas += 1
+            if self.is_kept:
+                self.add(chunk[begin:end])
+            else:
+                self.deltas += 1
         return self.deltas
 
     def learn(self, event: bytes) -> None:
@@ -94,3 +102,7 @@ class UsualEvent:
         self._after, padding, _ = event[end:].partition(_PADDING)
         self._padded = bool(padding)
         self._chunk_end = b'"}\n\n\r\n' if padding else self._after + b"\r\n"
+
+    @staticmethod
+    def _joined(pieces: list[bytes]) -> str:
+        return unescaped(pieces)

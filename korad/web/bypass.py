@@ -14,12 +14,21 @@ from collections.abc import Callable
 class Bypass:
     """Counts a chunk, notes the count in the books, passes the chunk on."""
 
-    __slots__ = ("_deltas_with", "_note", "_write")
+    __slots__ = ("_deltas_with", "_note", "_tokens_so_far", "_write")
 
-    def __init__(self, note: Callable[[int], None], write: Callable[[bytes], None]) -> None:
-        """Be closed; `note` and `write` are the books' and the client's."""
+    def __init__(
+        self,
+        note: Callable[[int], None],
+        write: Callable[[bytes], None],
+        tokens_so_far: Callable[[], int] | None,
+    ) -> None:
+        """Be closed; `note` and `write` are the books' and the client's.
+
+        `tokens_so_far` None: a delta is a token.
+        """
         self._note = note
         self._write = write
+        self._tokens_so_far = tokens_so_far
         self._deltas_with: Callable[[bytes], int] = _nothing_may_pass
 
     def open(self, deltas_with: Callable[[bytes], int] | None) -> None:
@@ -32,11 +41,13 @@ class Bypass:
 
     def take(self, chunk: bytes) -> bool:
         """Pass a chunk on, framing and all; False: it is for the relay."""
-        deltas = self._deltas_with(chunk)
-        if deltas < 0:
+        tokens = self._deltas_with(chunk)
+        if tokens < 0:
             return False
+        if self._tokens_so_far is not None:
+            tokens = self._tokens_so_far()
         # Before it is passed on: a kill in between must not forget what the client got.
-        self._note(deltas)
+        self._note(tokens)
         self._write(chunk)
         return True
 

@@ -20,6 +20,7 @@ from korad.admission import budget_exceeded
 from korad.clock import monotonic_ns
 from korad.domain.answer import StoredAnswer
 from korad.domain.exchange import ExchangeRecord, Outcome, RequestHead, UpstreamCall
+from korad.domain.generated import Generated
 from korad.domain.limits import Hold
 from korad.domain.upstream import OnDisconnect
 from korad.errors import (
@@ -254,8 +255,8 @@ class Relay:
             self._bypass.open(decoder.deltas_with)
         if self._count is not None:
             allowance = self._allowance
-            figures = exchange.figures
-            tokens = decoder.deltas if figures.deltas_are_tokens else figures.tokens_so_far(decoder)
+            generated = decoder.generated
+            tokens = self._tokens_so_far() if generated.is_kept else generated.deltas
             # Before it is passed on: a kill in between must not forget what the client got.
             self._count(tokens)
             if allowance is not None and not self._affords(allowance, tokens, events):
@@ -266,8 +267,14 @@ class Relay:
             self._end_stream(events)
         elif events:
             self._send(events)
-            if decoder.chars - decoder.taken_chars > FOLD_BYTES:
-                self._fold_text(decoder)
+
+    def _tokens_so_far(self) -> int:
+        """Return how many tokens of a stream came at least, and keep its text bounded."""
+        exchange = self._exchange
+        generated = exchange.decoder.generated  # type: ignore[union-attr]
+        if generated.kept_chars > FOLD_BYTES:
+            self._fold_text(generated)
+        return exchange.figures.tokens_so_far(generated)
 
     def _affords(self, allowance: Allowance, tokens: int, events: bytes) -> bool:
         """Return whether the budget has enough for a stream so far; end it where it has not."""
@@ -545,23 +552,25 @@ class Relay:
 
     def _make_bypass(self, client: Client) -> None:
         """Let chunks go on as they come, if that is how the client is to have them."""
-        exchange, count, handle = self._exchange, self._count, self._handle
-        writer = client.writer
+        count, handle, writer = self._count, self._handle, client.writer
+        exchange, decoder = self._exchange, self._exchange.decoder
         if (
             self._chunked
-            and exchange.figures.deltas_are_tokens
+            and decoder is not None
             and self._allowance is None
             and exchange.recording is None
             and count is not None
             and handle is not None
             and writer is not None
         ):
-            self._bypass = Bypass(count, writer)
+            tokens_so_far = self._tokens_so_far if decoder.generated.is_kept else None
+            self._bypass = Bypass(count, writer, tokens_so_far)
             handle.bypass(self, self._bypass)
 
     def _close_bypass(self) -> None:
-        if self._bypass is not None:
-            self._bypass.close()
+        bypass, self._bypass = self._bypass, None
+        if bypass is not None:
+            bypass.close()
 
     def _cut_short(self, events: bytes) -> None:
         """End a stream for which the budget has no more: what came is passed on, and billed."""
@@ -633,11 +642,9 @@ class Relay:
                 self._slot, figures.counted_prompt, figures.counted_original
             )
 
-    def _fold_text(self, decoder: StreamDecoder) -> None:
+    def _fold_text(self, generated: Generated) -> None:
         """Count generated text as it grows, so that a long stream's memory stays bounded."""
-        text, figures = decoder.generated_text(), self._exchange.figures
-        if figures.deltas_are_tokens:
-            return
+        text, figures = generated.take(), self._exchange.figures
         self._folds += 1
 
         def folded(raised: BaseException | None) -> None:

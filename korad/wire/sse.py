@@ -70,7 +70,7 @@ def split_events(events: bytes) -> list[bytes]:
 
 def event_data(event: bytes) -> bytes:
     """Return the joined `data:` lines of one event, b"" when it has none (comments, pings)."""
-    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and event.find(b"\r") < 0:
+    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
         return event[6:-2]
     return b"\n".join(
         line[6:] if line[5:6] == b" " else line[5:]

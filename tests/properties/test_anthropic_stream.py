@@ -65,7 +65,7 @@ def outcome(chunks: list[bytes]) -> Outcome:
             break
     error = stream.error
     facts = None if error is None else (error.status, error.code)
-    return b"".join(output), stream.usage, stream.finished, facts, stream.generated_text()
+    return b"".join(output), stream.usage, stream.finished, facts, stream.generated.take()
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, strategies as st
 
 from korad.domain.upstream import Timeouts
-from korad.providers.openai_usual import UsualEvent
+from korad.providers.openai_usual import OpenAIText
 from korad.upstream.answer_head import HeadReader
 from korad.upstream.connection import UpstreamConnection
 from korad.wire.http1 import chunk, last_chunk
@@ -33,7 +33,7 @@ class Provider:
     """The far side of a connection, and the listener and bypass on the near one."""
 
     def __init__(self, *, offers_bypass: bool) -> None:
-        self.usual = UsualEvent()
+        self.usual = OpenAIText()
         self.usual.learn(BEGINNING)
         self.got: list[bytes] = []
         self.passed_by = 0

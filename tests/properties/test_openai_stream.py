@@ -75,7 +75,7 @@ def outcome(pieces: list[bytes], *, strip_usage: bool) -> Outcome:
     error = (502, "broken") if broken else None
     if stream.error is not None:
         error = (stream.error.status, stream.error.code)
-    return b"".join(passed), stream.usage, stream.finished, error, stream.generated_text()
+    return b"".join(passed), stream.usage, stream.finished, error, stream.generated.take()
 
 
 def cut(data: bytes, cuts: list[int]) -> list[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from korad.domain.generated import Generated
 from korad.domain.usage import Usage, UsageSource
 from korad.figures import Figures
 from korad.providers.base import Completion
@@ -23,14 +24,12 @@ REPORT = Usage(prompt_tokens=10, completion_tokens=9)
 class Decoder:
     """A stream that has ended, as a decoder tells of it."""
 
-    spaces = 0
-
     def __init__(self, *, deltas, usage=None, finished=False, chars=1):
-        self.deltas, self.usage, self.finished = deltas, usage, finished
-        self.chars = chars * deltas
-
-    def generated_text(self):
-        return "three words more"
+        self.usage, self.finished = usage, finished
+        self.generated = Generated()
+        self.generated.add("three words more")
+        self.generated.deltas, self.generated.spaces = deltas, 0
+        self.generated.chars = chars * deltas
 
 
 def figures_of(rooms=None, **fields):
@@ -90,14 +89,30 @@ def test_how_a_model_streams_is_learnt_from_whole_answers(tokens):
     rooms = some_rooms()
     usage = Usage(prompt_tokens=10, completion_tokens=tokens)
     first = figures_of(rooms)
-    first.begin_stream()
+    first.begin_stream(Generated())
     assert first.deltas_are_tokens is None
     first.end_stream(Decoder(deltas=40, usage=usage, finished=True))
     first.rate()
-    second = figures_of(rooms)
-    second.begin_stream()
+    second, generated = figures_of(rooms), Generated()
+    second.begin_stream(generated)
 
     assert second.deltas_are_tokens is (tokens == 40)
+    assert generated.is_kept is (tokens != 40)
+
+
+def test_a_stream_of_which_no_text_was_kept_is_billed_by_its_deltas_whatever_was_learnt_since():
+    rooms = some_rooms()
+    whole = Usage(prompt_tokens=10, completion_tokens=40)
+    rooms.deltas.learn("gpt-4o", 40, whole)
+    figures, decoder = figures_of(rooms), Decoder(deltas=7, chars=100)
+    figures.count_prompt()
+    figures.begin_stream(decoder.generated)
+    rooms.deltas.learn("gpt-4o", 20, whole)
+    figures.end_stream(decoder)
+    figures.count()
+    figures.rate()
+
+    assert 7 == figures.usage.completion_tokens
 
 
 @pytest.mark.parametrize("learns", [False, True])

@@ -85,14 +85,13 @@ def test_a_new_prompt_takes_more(whole):
     assert counted(Kind(stream=False, fresh=True), chunks=1).bytecodes > whole.bytecodes
 
 
-def test_a_chunk_is_read_counted_and_written_once(streams):
+def test_a_usual_chunk_is_looked_at_once(streams):
     shorter, longer = streams
     chunk = per_chunk(longer, shorter, CHUNKS[1] - CHUNKS[0])
 
-    assert 1 == calls(chunk, "web/relay.py", "Relay.on_body")
-    assert 1 == calls(chunk, "providers/openai_stream.py", "OpenAIStream.feed")
-    assert 1 == calls(chunk, "adapters/inflight.py", "Inflight.count")
-    assert 1 == calls(chunk, "web/fast_lane.py", "FastLane.write")
+    assert 1 == calls(chunk, "upstream/connection.py", "UpstreamConnection.data_received")
+    assert 1 == calls(chunk, "web/bypass.py", "Bypass.take")
+    assert 1 == calls(chunk, "providers/openai_usual.py", "OpenAIText.deltas_with")
     assert 0 < chunk.bytecodes < shorter.bytecodes / CHUNKS[0]
 
 

@@ -234,6 +234,6 @@ def test_07_and_14_a_stream_cut_off_is_unfinished_and_what_it_generated_can_be_c
     stream.feed(start() + delta(0, "text_delta", text="half an answ"))
 
     assert not stream.finished
-    assert "half an answ" == stream.generated_text()
+    assert "half an answ" == stream.generated.take()
     assert stream.usage is not None
     assert 10 == stream.usage.prompt_tokens

@@ -201,7 +201,7 @@ def test_nothing_is_read_after_the_end() -> None:
     stream.feed(start() + end() + text(0, "more"))
 
     assert b"" == stream.feed(text(0, "more") + b"garbage\n\n")
-    assert "" == stream.generated_text()
+    assert "" == stream.generated.take()
 
 
 def test_an_error_event_is_kept_and_nothing_sent() -> None:
@@ -266,9 +266,11 @@ def test_generated_text_is_everything_generated_and_is_taken_once() -> None:
     stream.feed(delta(0, "thinking_delta", thinking="Hm.") + block_stop(0))
     stream.feed(text(1, "Yes é.") + tool(2, "toolu_1", '{"a":1}'))
 
-    assert (len('Hm.Yes é.weather{"a":1}'), 0) == (stream.chars, stream.taken_chars)
-    assert 'Hm.Yes é.weather{"a":1}' == stream.generated_text()
-    assert ("", stream.chars) == (stream.generated_text(), stream.taken_chars)
+    generated = stream.generated
+
+    assert generated.chars == generated.kept_chars == len('Hm.Yes é.weather{"a":1}')
+    assert 'Hm.Yes é.weather{"a":1}' == generated.take()
+    assert ("", 0) == (generated.take(), generated.kept_chars)
 
 
 def test_text_survives_whatever_json_must_escape() -> None:

@@ -100,8 +100,8 @@ def test_a_stream_passes_through_less_the_usage_korad_asked_for(size, end):
     assert kept == first + usage
     assert stream.finished
     assert stream.usage is not None
-    assert stream.generated_text() == 'say "[DONE]"'
-    assert stream.generated_text() == ""
+    assert stream.generated.take() == 'say "[DONE]"'
+    assert stream.generated.take() == ""
 
 
 @pytest.mark.parametrize("size", [1, 1_000])

@@ -6,7 +6,7 @@ import pytest
 
 from korad.providers import openai_usual
 from korad.providers.openai_stream import OpenAIStream
-from korad.providers.openai_usual import UsualEvent
+from korad.providers.openai_usual import OpenAIText
 from korad.wire.http1 import chunk
 
 
@@ -17,8 +17,8 @@ def event(text: str, rest: str = "") -> bytes:
     ).encode()
 
 
-def learned(first: bytes) -> UsualEvent:
-    usual = UsualEvent()
+def learned(first: bytes) -> OpenAIText:
+    usual = OpenAIText()
     usual.learn(first)
     return usual
 
@@ -56,7 +56,7 @@ def test_anything_else_is_not_usual(other):
 
 
 def test_nothing_is_usual_before_an_event_with_one_text():
-    assert UsualEvent().text_in(event("a")) is None
+    assert OpenAIText().text_in(event("a")) is None
     assert learned(b"data: {}\n\n").text_in(b"data: {}\n\n") is None
     assert learned(event("a") + event("b")).text_in(event("a")) is None
 
@@ -68,6 +68,16 @@ def test_a_usual_event_is_counted_in_its_chunk(text, deltas, rest):
 
     assert deltas == usual.deltas_with(chunk(event(text, rest)))
     assert deltas == usual.deltas
+    assert (len(text), text.count(" ")) == (usual.chars, usual.spaces)
+    assert text.replace("\\n", "\n") == usual.take()
+
+
+def test_a_text_that_is_not_kept_is_counted_all_the_same():
+    usual = learned(event("a"))
+    usual.is_kept = False
+
+    assert usual.deltas_with(chunk(event("two words"))) == 1
+    assert (0, "") == (usual.chars, usual.take())
 
 
 def test_padding_may_differ_in_a_chunk():
@@ -113,7 +123,7 @@ def test_anything_else_is_not_counted_in_its_chunk(other):
 
 
 def test_learning_ends():
-    usual = UsualEvent()
+    usual = OpenAIText()
     for number in range(openai_usual.LESSONS_MAX):
         usual.learn(event("a", f',"n":{number}'))
     usual.learn(event("a"))
@@ -127,4 +137,4 @@ def test_a_stream_keeps_the_order_of_usual_and_other_texts():
     events = [event("a"), event("b"), event("c") + event("d"), event("e"), event("f", ',"x":1')]
 
     assert events == [stream.feed(each) for each in events]
-    assert stream.generated_text() == "abcdef"
+    assert stream.generated.take() == "abcdef"
