@@ -530,7 +530,7 @@ TestWorld = World.TestCase
 
 
 @pytest.mark.parametrize("streams_tokens", [None, True, False])
-def test_nothing_passes_once_the_client_has_left(streams_tokens: bool | None) -> None:
+def test_nothing_passes_once_the_client_has_left(*, streams_tokens: bool | None) -> None:
     """Too seldom found by chance: it takes a provider whose answers are read to their end."""
     world = World()
     world.a_request_comes(
