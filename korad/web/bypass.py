@@ -1,9 +1,9 @@
 """A stream's way past its relay, for the chunks that may go on as they came.
 
-Nearly all chunks of a stream that brings a token each differ in nothing but one short text. At
-10,000 of them a second from 200 streams, a core waits for memory more than it computes: no stream's
-objects are still in its cache when its next chunk comes. So all that such a chunk needs is in one
-small object; every other object that is asked on the way costs as much as thirty bytecodes.
+Nearly all chunks of a stream differ from the last in nothing but one short text. At 10,000 of them a
+second from 200 streams, no stream's objects are still in the core's cache when its next chunk comes: a
+fifth of the interpreter's time went by waiting for them. So a chunk asks one small object here, and one
+of its decoder, in place of a dozen.
 """
 
 from __future__ import annotations
