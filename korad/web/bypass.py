@@ -1,9 +1,9 @@
 """A stream's way past its relay, for the chunks that may go on as they came.
 
-Nearly all chunks of a stream differ from the last in nothing but one short text. At 10,000 of them a
-second from 200 streams, no stream's objects are still in the core's cache when its next chunk comes: a
-fifth of the interpreter's time went by waiting for them. So a chunk asks one small object here, and one
-of its decoder, in place of a dozen.
+Nearly all chunks of a stream differ from the last in nothing but one short text. At 10,000 of them
+a second from 200 streams, no stream's objects are still in the core's cache when its next chunk
+comes: a fifth of the interpreter's time went by waiting for them. So a chunk asks one small object
+here, and one of its decoder, in place of a dozen.
 """
 
 from __future__ import annotations
